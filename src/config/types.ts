@@ -1,0 +1,200 @@
+import type { Secret } from './secret.ts'
+
+/**
+ * The whole configuration, checked, with every default filled in, deeply frozen.
+ *
+ * Names are the file's in camelCase; durations end in `Ms` (milliseconds) and sizes in `Bytes`. Tables of named
+ * instances (`[mirror.cloud]`) are records by name, and every name in them matches `[A-Za-z0-9._-]+`.
+ */
+export interface Config {
+  /** Prefix of our consumer groups, transactional ids and own topics. */
+  readonly name: string
+  /** Absolute path. */
+  readonly dataDir: string
+  readonly memoryBudgetBytes: number
+  readonly drainTimeoutMs: number
+  readonly log: LogConfig
+  readonly restart: RestartConfig
+  readonly http: HttpConfig
+  readonly clusters: Named<ClusterConfig>
+  readonly ingest: Named<IngestConfig>
+  readonly mirror: Named<MirrorConfig>
+  readonly stores: Named<StoreConfig>
+  readonly warehouses: Named<WarehouseConfig>
+  readonly hdfsSinks: Named<SinkConfig>
+  readonly s3Sinks: Named<SinkConfig>
+  readonly redshiftLoaders: Named<RedshiftLoaderConfig>
+}
+
+export type Named<T> = Readonly<Record<string, T>>
+
+export interface LogConfig {
+  readonly level: LogLevel
+  readonly format: LogFormat
+}
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export const logFormats = ['json', 'pretty'] as const
+export type LogFormat = (typeof logFormats)[number]
+
+export interface RestartConfig {
+  readonly backoffMinMs: number
+  readonly backoffMaxMs: number
+  /** More restarts than this within `windowMs` escalate the last fault and end the worker. */
+  readonly restartsMax: number
+  readonly windowMs: number
+}
+
+export interface HttpConfig {
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  /** Asked of every request as `Authorization: Bearer …`; always present when `host` is not loopback. */
+  readonly token?: Secret
+}
+
+export interface ClusterConfig {
+  /** `host:port` each. */
+  readonly brokers: readonly string[]
+  /** Absent: no TLS. */
+  readonly tls?: TlsConfig
+  readonly sasl?: SaslConfig
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+}
+
+/** Contents (PEM), read from the files that the config names. */
+export interface TlsConfig {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: Secret
+  readonly serverName?: string
+}
+
+export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
+export type SaslMechanism = (typeof saslMechanisms)[number]
+
+export interface SaslConfig {
+  readonly mechanism: SaslMechanism
+  readonly username: string
+  readonly password: Secret
+}
+
+export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+export type Compression = (typeof compressions)[number]
+
+export interface IngestConfig {
+  readonly cluster: string
+  readonly topic: string
+  readonly partitions: number
+  readonly replication: number
+  readonly compression: Compression
+  readonly commitIntervalMs: number
+  readonly batchBytes: number
+  readonly transactionTimeoutMs: number
+  /** How long the id of an event is remembered to drop its repeats. */
+  readonly recentIdsMs: number
+  readonly source: SourceConfig
+}
+
+export type SourceConfig = XSourceConfig | FileSourceConfig
+
+/** X API v2 filtered stream. */
+export interface XSourceConfig {
+  readonly type: 'x'
+  readonly keywords: readonly string[]
+  readonly token: Secret
+  /** Base URL without a trailing slash. */
+  readonly url: string
+  /** A whole number of minutes, at most 5; 0 asks for none. */
+  readonly backfillMs: number
+}
+
+/** A file of newline-separated JSON events. */
+export interface FileSourceConfig {
+  readonly type: 'file'
+  /** Absolute path. */
+  readonly path: string
+}
+
+export interface MirrorConfig {
+  readonly from: string
+  readonly to: string
+  /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
+  readonly topics: readonly string[]
+  readonly exclude: readonly string[]
+  readonly commitIntervalMs: number
+  readonly commitBytes: number
+  readonly shards: number
+  /** Replication factor of topics that we create on the target. */
+  readonly replication: number
+  readonly refreshIntervalMs: number
+  readonly sessionTimeoutMs: number
+  readonly transactionTimeoutMs: number
+  readonly quarantineMinMs: number
+  readonly quarantineMaxMs: number
+}
+
+export type StoreConfig = HdfsStoreConfig | S3StoreConfig
+
+export interface HdfsStoreConfig {
+  readonly type: 'hdfs'
+  /** WebHDFS base URLs without a trailing slash, for example `http://nn1:9870`. */
+  readonly namenodes: readonly string[]
+  /** Absolute HDFS directory under which everything of ours lies. */
+  readonly path: string
+  readonly user?: string
+}
+
+export interface S3StoreConfig {
+  readonly type: 's3'
+  readonly bucket: string
+  /** Without slashes at its ends; empty for the bucket's root. */
+  readonly prefix: string
+  readonly region: string
+  readonly endpoint?: string
+  readonly pathStyle: boolean
+  /** Absent: the SDK's own credential chain. Always given together. */
+  readonly accessKeyId?: Secret
+  readonly secretAccessKey?: Secret
+}
+
+export interface WarehouseConfig {
+  readonly dialect: 'postgres'
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: Secret
+  readonly schema: string
+}
+
+export const parquetCodecs = ['none', 'snappy', 'gzip', 'zstd'] as const
+export type ParquetCodec = (typeof parquetCodecs)[number]
+
+export interface SinkConfig {
+  readonly cluster: string
+  /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
+  readonly topics: readonly string[]
+  readonly store: string
+  readonly preset: 'tweet'
+  /** Adds `_topic`, `_partition`, `_offset` and `_timestamp` to the rows. */
+  readonly lineage: boolean
+  /** Directory of a data file, with `{topic}`, `{partition}`, `{date}` and `{hour}`. */
+  readonly template: string
+  readonly rotateBytes: number
+  readonly rotateAgeMs: number
+  readonly codec: ParquetCodec
+  readonly start: 'earliest' | 'latest'
+  readonly shards: number
+  readonly refreshIntervalMs: number
+  readonly sessionTimeoutMs: number
+}
+
+export interface RedshiftLoaderConfig {
+  /** Name of the `[s3_sink.…]` whose log is loaded (`from = "s3_sink.NAME"`). */
+  readonly s3Sink: string
+  readonly warehouse: string
+  readonly table: string
+  readonly pollIntervalMs: number
+  readonly batchEntries: number
+}
