@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cached } from '../tools/cache.ts'
+import { toolMissing } from '../tools/require.ts'
+import { runOk } from '../tools/run.ts'
+
+const pom = join(import.meta.dirname, 'kafka', 'pom.xml')
+
+/** Whether Apache Kafka can be had here: Java to run it and Maven to fetch it. */
+export const hasKafka = works('java', '-version') && works('mvn', '--version')
+
+export interface RealKafka {
+  readonly brokers: readonly string[]
+  readonly pid: number
+  /** Ends the broker by its own process id and removes its files. */
+  stop(): Promise<void>
+}
+
+/** Starts a single-node Apache Kafka 4.1.1 (KRaft) on free loopback ports in a temporary directory. */
+export async function startKafka(settings: Readonly<Record<string, string>> = {}): Promise<RealKafka> {
+  const libraries = await kafkaLibraries()
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-kafka-'))
+  const [port, controllerPort] = await freePorts(2)
+  const file = join(directory, 'server.properties')
+  writeFileSync(file, properties({ directory, port, controllerPort, settings }))
+  const java = ['-cp', `${libraries}/*`, '-Xmx512m', '-Xms128m']
+  await runOk('java', [
+    ...java,
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    'Y2F1c2V3YXktdGVzdC1pZA',
+    '-c',
+    file
+  ])
+  const log: string[] = []
+  const child = spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      log.push(chunk.toString())
+      if (log.length > 200) log.shift()
+    })
+  }
+  const stop = async () => {
+    await end(child)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    await until(() => log.some((line) => line.includes('Kafka Server started')), child, log)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { brokers: [`127.0.0.1:${port}`], pid: child.pid ?? -1, stop }
+}
+
+function kafkaLibraries(): Promise<string> {
+  return cached('kafka', readFileSync(pom, 'utf8'), async (directory) => {
+    await runOk('mvn', [
+      '--batch-mode',
+      '--quiet',
+      '--file',
+      pom,
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${directory}`
+    ])
+  })
+}
+
+interface Properties {
+  readonly directory: string
+  readonly port: number
+  readonly controllerPort: number
+  readonly settings: Readonly<Record<string, string>>
+}
+
+function properties({ directory, port, controllerPort, settings }: Properties): string {
+  const all: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(directory, 'logs'),
+    'auto.create.topics.enable': 'false',
+    'group.initial.rebalance.delay.ms': '0',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '4',
+    ...settings
+  }
+  return Object.entries(all)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+async function until(ready: () => boolean, child: ChildProcess, log: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 90_000
+  while (!ready()) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      throw new Error(`Kafka did not start:\n${log.join('').slice(-3_000)}`)
+    }
+    await delay(50)
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  await ended
+  clearTimeout(timer)
+}
+
+/** Ports that are free now; the listeners that found them are closed together, so that no two are equal. */
+async function freePorts(count: 2): Promise<[number, number]>
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.on('error', reject)
+          server.listen(0, '127.0.0.1', () => {
+            const address = server.address()
+            resolve(typeof address === 'object' && address !== null ? address.port : -1)
+          })
+        })
+    )
+  )
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+function works(command: string, argument: string): boolean {
+  return spawnSync(command, [argument], { stdio: 'ignore' }).status === 0 || toolMissing(command)
+}
