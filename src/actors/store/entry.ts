@@ -30,6 +30,7 @@ const preparation = z
           })
         )
         .min(1)
+        .readonly()
     })
   ])
   .readonly()

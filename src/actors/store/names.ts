@@ -128,8 +128,8 @@ export function parseLogPath(path: string): LogPath | undefined {
 }
 
 /** The entry id of a chunk, unique per attempt: it stands in the metadata of the chunk's objects. */
-export function entryId(chain: ChainId, from: number, nonce: string): string {
-  return `${chainName(chain)}/${from}-${nonce}`
+export function entryId(chain: string, from: number, nonce: string): string {
+  return `${chain}/${from}-${nonce}`
 }
 
 /** Final path of a data file; `directory` comes from the sink's template (`template.ts`). */

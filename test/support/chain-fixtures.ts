@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { type Entry, instantOf } from '../../src/actors/store/entry.ts'
+import { type ChainId, chainName, dataPath, entryId } from '../../src/actors/store/names.ts'
+import type { Store } from '../../src/actors/store/store.ts'
+
+export const chainOf = (partition = 0): ChainId => ({
+  sink: 'test.raw',
+  topic: 'hybrid',
+  topicId: 'topic-id-1',
+  generation: 1,
+  partition
+})
+
+/** An entry `[from, to)` whose one file holds one line per offset, prepared in the store. */
+export async function preparedEntry(
+  store: Store,
+  chain: ChainId,
+  range: { readonly from: number; readonly to: number; readonly nonce: string },
+  signal: AbortSignal
+): Promise<Entry> {
+  const { from, to, nonce } = range
+  const lines = Array.from({ length: to - from }, (_, index) => `${from + index}\n`)
+  const content = Buffer.from(lines.join(''))
+  const path = dataPath('hybrid/dt=2026-01-02/hour=03', { chain, ...range })
+  const id = entryId(chainName(chain), from, nonce)
+  const preparation = await store.prepare(
+    { path, parts: [content], bytes: content.length, contentType: 'text/plain', entryId: id },
+    signal
+  )
+  return {
+    version: 1,
+    type: 'entry',
+    chain: chainName(chain),
+    from,
+    to,
+    reason: null,
+    counts: { read: to - from, kept: to - from, filtered: 0, dead: 0 },
+    leaderEpoch: 0,
+    schema: 's',
+    config: 'c',
+    encoder: 'e',
+    nonce,
+    committedAt: instantOf(0),
+    files: [
+      {
+        kind: 'data',
+        path,
+        bytes: content.length,
+        records: to - from,
+        minEventTime: null,
+        maxEventTime: null,
+        sha256: createHash('sha256').update(content).digest('hex'),
+        preparation
+      }
+    ]
+  }
+}
+
+/** A small seeded generator of uniform numbers in [0, 1) (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
