@@ -1,3 +1,5 @@
+export { type ConfigFault, ConfigFaults } from './config/faults.ts'
+export { configJsonSchema, loadConfig, parseConfig } from './config/load.ts'
 export { Secret } from './config/secret.ts'
 export { topicMatcher } from './config/topics.ts'
 export * from './config/types.ts'

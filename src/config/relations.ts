@@ -1,0 +1,96 @@
+import type { z } from 'zod'
+import { type Table, tableOf, tablesOf } from './document.ts'
+import { type ConfigFault, keyOf, notAllowed } from './faults.ts'
+import { backoffMax, backoffMin } from './schema.ts'
+import { listen } from './schema-places.ts'
+import { commitInterval, quarantineMax, quarantineMin, transactionTimeout } from './schema-roles.ts'
+
+/** What one key of a table says about another key of the same table. */
+export function checkRelations(document: unknown): ConfigFault[] {
+  return [...checkOrders(document), ...checkToken(document), ...checkPairs(document)]
+}
+
+/** Whether only this machine can connect to the address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+interface Order {
+  readonly low: string
+  readonly lowField: z.ZodType<number>
+  readonly high: string
+  readonly highField: z.ZodType<number>
+  readonly mayEqual: boolean
+}
+
+const commitOrder: Order = {
+  low: 'commit_interval',
+  lowField: commitInterval(),
+  high: 'transaction_timeout',
+  highField: transactionTimeout(),
+  mayEqual: false
+}
+const quarantineOrder: Order = {
+  low: 'quarantine_min',
+  lowField: quarantineMin(),
+  high: 'quarantine_max',
+  highField: quarantineMax(),
+  mayEqual: true
+}
+const backoffOrder: Order = {
+  low: 'backoff_min',
+  lowField: backoffMin(),
+  high: 'backoff_max',
+  highField: backoffMax(),
+  mayEqual: true
+}
+
+function* checkOrders(document: unknown): Iterable<ConfigFault> {
+  yield* checkOrder(['restart'], tableOf(document, 'restart'), backoffOrder)
+  for (const section of ['ingest', 'mirror']) {
+    for (const [name, table] of tablesOf(document, section)) {
+      yield* checkOrder([section, name], table, commitOrder)
+      if (section === 'mirror') yield* checkOrder([section, name], table, quarantineOrder)
+    }
+  }
+}
+
+/** Two values, defaults included, are in order. Blames one that the file gives; a value wrong in itself is passed over. */
+function* checkOrder(path: readonly string[], table: Table, order: Order): Iterable<ConfigFault> {
+  const { low, lowField, high, highField, mayEqual } = order
+  const [least, most] = [lowField.safeParse(table[low]).data, highField.safeParse(table[high]).data]
+  if (least === undefined || most === undefined || least < most || (mayEqual && least === most)) return
+  const [key, allowed] =
+    table[low] === undefined
+      ? [high, `a duration ${mayEqual ? 'not shorter' : 'longer'} than ${low} (${least}ms)`]
+      : [low, `a duration ${mayEqual ? 'not longer' : 'shorter'} than ${high} (${most}ms)`]
+  yield { key: keyOf([...path, key]), problem: notAllowed(table[key], allowed) }
+}
+
+function* checkToken(document: unknown): Iterable<ConfigFault> {
+  const http = tableOf(document, 'http')
+  const address = listen().safeParse(http.listen).data
+  if (address === undefined || isLoopback(address.host) || http.token !== undefined) return
+  yield missing(['http', 'token'], 'a secret, required because http.listen is not a loopback address')
+}
+
+function* checkPairs(document: unknown): Iterable<ConfigFault> {
+  for (const [name, cluster] of tablesOf(document, 'cluster')) {
+    const half = missingHalf(tableOf(cluster, 'tls'), 'cert', 'key')
+    if (half) yield missing(['cluster', name, 'tls', half], 'a PEM file; cert and key go together')
+  }
+  for (const [name, store] of tablesOf(document, 'store')) {
+    const half = missingHalf(store, 'access_key_id', 'secret_access_key')
+    if (half)
+      yield missing(['store', name, half], 'a secret; access_key_id and secret_access_key go together')
+  }
+}
+
+function missingHalf(table: Table, one: string, other: string): string | undefined {
+  if ((table[one] === undefined) === (table[other] === undefined)) return undefined
+  return table[one] === undefined ? one : other
+}
+
+function missing(path: readonly string[], allowed: string): ConfigFault {
+  return { key: keyOf(path), problem: `is missing; allowed: ${allowed}` }
+}

@@ -1,0 +1,207 @@
+import { z } from 'zod'
+import type { Environment } from './environment.ts'
+import {
+  duration,
+  flag,
+  httpUrl,
+  integer,
+  list,
+  name,
+  oneOf,
+  path,
+  secret,
+  size,
+  table,
+  text,
+  topicName,
+  topicPatterns
+} from './fields.ts'
+import {
+  compressions,
+  type IngestConfig,
+  type MirrorConfig,
+  parquetCodecs,
+  type RedshiftLoaderConfig,
+  type SinkConfig
+} from './types.ts'
+
+const shards = () =>
+  integer(1, 1024)
+    .default(32)
+    .describe('Fixed number of hash classes of partitions, the unit of ownership; set once per instance.')
+const refreshInterval = () =>
+  duration('1s', '1h').prefault('30s').describe('How often new topics and partitions are looked for.')
+const sessionTimeout = () =>
+  duration('1s', '30m')
+    .prefault('10s')
+    .describe('Silence after which the group gives a dead worker’s shards away.')
+export const transactionTimeout = () =>
+  duration('1s', '15m')
+    .prefault('15s')
+    .describe('Age after which the broker aborts a transaction of a dead worker.')
+export const commitInterval = () =>
+  duration('10ms', '5m').prefault('500ms').describe('Age at which a transaction is committed.')
+const replication = (what: string) => integer(1, 32).default(1).describe(`Replication factor of ${what}.`)
+
+export const quarantineMin = () =>
+  duration('10ms', '1h').prefault('1s').describe('First pause of a partition whose batch the target refused.')
+export const quarantineMax = () => duration('10ms', '24h').prefault('60s').describe('Longest such pause.')
+
+export function ingestTable(environment: Environment) {
+  return table({
+    cluster: name().describe('The [cluster.NAME] written to.'),
+    topic: topicName().describe('The topic written to; created when it is missing.'),
+    partitions: integer(1, 10_000).default(4).describe('Partitions of the topic when we create it.'),
+    replication: replication('topics that we create'),
+    compression: oneOf(compressions).default('zstd').describe('Codec of the batches.'),
+    commit_interval: commitInterval(),
+    batch_bytes: size('1KiB', '64MiB').prefault('512KiB').describe('Size at which a batch is sent.'),
+    transaction_timeout: transactionTimeout(),
+    recent_ids: duration('1s', '24h')
+      .prefault('10m')
+      .describe('How long an id is remembered to drop repeats; longer than the backfill.'),
+    source: z.discriminatedUnion('type', [xSource(environment), fileSource(environment)], {
+      error: 'a table with type = "x" or type = "file"'
+    })
+  }).transform(
+    (it): IngestConfig => ({
+      cluster: it.cluster,
+      topic: it.topic,
+      partitions: it.partitions,
+      replication: it.replication,
+      compression: it.compression,
+      commitIntervalMs: it.commit_interval,
+      batchBytes: it.batch_bytes,
+      transactionTimeoutMs: it.transaction_timeout,
+      recentIdsMs: it.recent_ids,
+      source: it.source
+    })
+  )
+}
+
+function xSource(environment: Environment) {
+  return table({
+    type: z.literal('x').describe('X API v2 filtered stream.'),
+    keywords: list(text(/\S/, 'a keyword'), 1, 'an array of at least one keyword').describe(
+      'Events with any of these words; a space asks for the phrase.'
+    ),
+    token: secret(environment).describe('Bearer token of the API.'),
+    url: httpUrl('an http(s) URL').default('https://api.x.com').describe('Address of the API.'),
+    backfill: duration('0s', '5m')
+      .refine((ms) => ms % 60_000 === 0, { error: 'whole minutes from 0m to 5m' })
+      .prefault('5m')
+      .describe('What the stream is asked to repeat after a disconnection.')
+  }).transform(({ backfill, ...rest }) => ({ ...rest, backfillMs: backfill }))
+}
+
+function fileSource(environment: Environment) {
+  return table({
+    type: z.literal('file').describe('A file of newline-separated JSON.'),
+    path: path(environment).describe('The file.')
+  })
+}
+
+export function mirrorTable() {
+  return table({
+    from: name().describe('The [cluster.NAME] read from.'),
+    to: name().describe('The [cluster.NAME] written to.'),
+    topics: topicPatterns(1)
+      .default(['.*'])
+      .describe('Topics, or regular expressions that fit the whole name; never internal ones.'),
+    exclude: topicPatterns(0).default([]).describe('Topics, or regular expressions, to leave out.'),
+    commit_interval: commitInterval(),
+    commit_bytes: size('64KiB', '1GiB')
+      .prefault('16MiB')
+      .describe('Bytes at which a transaction is committed before its interval.'),
+    shards: shards(),
+    replication: replication('topics that we create on the target'),
+    refresh_interval: refreshInterval(),
+    session_timeout: sessionTimeout(),
+    transaction_timeout: transactionTimeout(),
+    quarantine_min: quarantineMin(),
+    quarantine_max: quarantineMax()
+  }).transform(
+    (it): MirrorConfig => ({
+      from: it.from,
+      to: it.to,
+      topics: it.topics,
+      exclude: it.exclude,
+      commitIntervalMs: it.commit_interval,
+      commitBytes: it.commit_bytes,
+      shards: it.shards,
+      replication: it.replication,
+      refreshIntervalMs: it.refresh_interval,
+      sessionTimeoutMs: it.session_timeout,
+      transactionTimeoutMs: it.transaction_timeout,
+      quarantineMinMs: it.quarantine_min,
+      quarantineMaxMs: it.quarantine_max
+    })
+  )
+}
+
+/** A sink into an HDFS store or into an S3 store: both have the same keys. */
+export function sinkTable() {
+  return table({
+    cluster: name().describe('The [cluster.NAME] read from.'),
+    topics: topicPatterns(1).describe('Topics, or regular expressions that fit the whole name.'),
+    store: name().describe('The [store.NAME] written to.'),
+    preset: oneOf(['tweet']).default('tweet').describe('Columns that events are flattened into.'),
+    lineage: flag().default(true).describe('Adds columns _topic, _partition, _offset and _timestamp.'),
+    template: text(
+      TEMPLATE,
+      'a relative directory of letters, digits, "._=-" and {topic} {partition} {date} {hour}'
+    )
+      .default('{topic}/dt={date}/hour={hour}')
+      .describe('Directory of a data file.'),
+    rotate_bytes: size('4KiB', '4GiB').prefault('32MiB').describe('Size at which a file is finished.'),
+    rotate_age: duration('100ms', '24h').prefault('60s').describe('Age at which a file is finished.'),
+    codec: oneOf(parquetCodecs).default('snappy').describe('Codec of the Parquet pages.'),
+    start: oneOf(['earliest', 'latest'])
+      .default('earliest')
+      .describe('Where a partition without a log begins.'),
+    shards: shards(),
+    refresh_interval: refreshInterval(),
+    session_timeout: sessionTimeout()
+  }).transform(
+    (it): SinkConfig => ({
+      cluster: it.cluster,
+      topics: it.topics,
+      store: it.store,
+      preset: it.preset,
+      lineage: it.lineage,
+      template: it.template,
+      rotateBytes: it.rotate_bytes,
+      rotateAgeMs: it.rotate_age,
+      codec: it.codec,
+      start: it.start,
+      shards: it.shards,
+      refreshIntervalMs: it.refresh_interval,
+      sessionTimeoutMs: it.session_timeout
+    })
+  )
+}
+
+const SEGMENT = String.raw`(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._=-]|\{(?:topic|partition|date|hour)\})+`
+const TEMPLATE = new RegExp(`^${SEGMENT}(?:/${SEGMENT})*$`)
+
+export function loaderTable() {
+  return table({
+    from: text(/^s3_sink\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, '"s3_sink.NAME"').describe(
+      'The [s3_sink.NAME] whose log is loaded.'
+    ),
+    warehouse: name().describe('The [warehouse.NAME] written to.'),
+    table: text(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'an SQL name')
+      .default('tweets')
+      .describe('Table of the rows.'),
+    poll_interval: duration('10ms', '1h').prefault('1s').describe('How often the log is looked at.'),
+    batch_entries: integer(1, 10_000).default(16).describe('Most log entries loaded in one transaction.')
+  }).transform(
+    (it): RedshiftLoaderConfig => ({
+      s3Sink: it.from.slice('s3_sink.'.length),
+      warehouse: it.warehouse,
+      table: it.table,
+      pollIntervalMs: it.poll_interval,
+      batchEntries: it.batch_entries
+    })
+  )
+}
