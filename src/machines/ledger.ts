@@ -1,0 +1,279 @@
+import type { FetchAssignment } from '../actors/kafka/fetcher.ts'
+import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
+import type { Marks } from './marks.ts'
+import type { Expectation, PositionRecord, Taken } from './shard-protocol.ts'
+
+/**
+ * What a shard knows of its partitions: which may be copied, from where, and why the others may not. Plain data and
+ * total functions; the shard machine calls them, and nothing here knows a clock.
+ */
+
+/** A partition as the last look at both clusters told it. */
+export interface PartitionSpec extends TopicPartition {
+  /** Topic ids, where the brokers have such. */
+  readonly sourceId: string | undefined
+  readonly targetId: string | undefined
+  /** First offset the source still keeps: where copying starts when no position is known. */
+  readonly logStart: number
+  /** The target topic's limit on a batch, in bytes. */
+  readonly targetMaxBytes: number
+  /** Why it cannot be copied now, for example because the target lacks the partition. */
+  readonly hold?: string
+}
+
+/** The value of a position record. */
+export interface Position {
+  /** Next offset to copy. */
+  readonly next: number
+  /** Leader epoch of the last batch before `next`, -1 when unknown. */
+  readonly leaderEpoch: number
+  readonly sourceId: string | undefined
+  readonly targetId: string | undefined
+}
+
+/** Positions by `tp(topic, partition)`. */
+export type Positions = Readonly<Record<string, Position>>
+
+/**
+ * `waiting`: its shard is not copying. `copying`: fetched and produced. `held`: the target has no place for it, or a
+ * batch cannot pass as it is. `quarantined`: the target failed it; it is tried again by itself. `rejected`: the target
+ * refuses a record for good. `source-corrupt`, `log-diverged`, `data-loss`, `topic-reset`: what the source has is not
+ * what the position stands for; never skipped silently.
+ */
+export type Standing =
+  | 'waiting'
+  | 'copying'
+  | 'held'
+  | 'quarantined'
+  | 'rejected'
+  | 'source-corrupt'
+  | 'log-diverged'
+  | 'data-loss'
+  | 'topic-reset'
+
+export interface Entry {
+  readonly spec: PartitionSpec
+  readonly standing: Standing
+  readonly reason?: string
+  /** Failures in a row on the target: they decide how long the next quarantine is. */
+  readonly failures: number
+  /** The offset up to which the writer has taken batches, or -1 when it has taken none since the last restore. */
+  readonly taken: number
+  /** Last stable offset of the source as last seen, -1 before the first fetch. */
+  readonly end: number
+  /** Counts the assignments to the fetcher: what came for an older one is void. */
+  readonly generation: number
+}
+
+/** Entries by `tp(topic, partition)`. */
+export type Ledger = Readonly<Record<string, Entry>>
+
+/** Why a partition stopped, as the writer, the fetcher or the target told it. */
+export interface Stop {
+  readonly standing: Exclude<Standing, 'waiting' | 'copying'>
+  readonly reason: string
+}
+
+export interface KeyedStop {
+  readonly key: string
+  readonly stop: Stop
+}
+
+/** The offset that a partition's next fetch asks for. */
+export function nextOffset(entry: Entry, positions: Positions, key: string): number {
+  return entry.taken >= 0 ? entry.taken : (positions[key]?.next ?? entry.spec.logStart)
+}
+
+/** What the writer is told of a partition that begins at `offset`. */
+export function expectation({ spec, generation }: Entry, offset: number): Expectation {
+  return { topic: spec.topic, partition: spec.partition, offset, generation, maxBytes: spec.targetMaxBytes }
+}
+
+/** What the fetcher is told of it. The epoch is known only where the fetch begins at the durable position. */
+export function assignment(
+  { spec, generation }: Entry,
+  offset: number,
+  position: Position | undefined
+): FetchAssignment {
+  return {
+    topic: spec.topic,
+    partition: spec.partition,
+    position: offset,
+    generation,
+    ...(position?.next === offset && position.leaderEpoch >= 0 ? { leaderEpoch: position.leaderEpoch } : {}),
+    ...(spec.sourceId === undefined ? {} : { topicId: spec.sourceId })
+  }
+}
+
+/** Whether what both clusters have still is what the position stands for, and there is a place to copy to. */
+export function examine(spec: PartitionSpec, position: Position | undefined): Stop | undefined {
+  if (position !== undefined) {
+    const reset =
+      differs('source', position.sourceId, spec.sourceId) ??
+      differs('target', position.targetId, spec.targetId)
+    if (reset !== undefined) return { standing: 'topic-reset', reason: reset }
+    if (position.next < spec.logStart) {
+      return {
+        standing: 'data-loss',
+        reason: `offsets ${position.next} to ${spec.logStart - 1} left the source before they were copied`
+      }
+    }
+  }
+  return spec.hold === undefined ? undefined : { standing: 'held', reason: spec.hold }
+}
+
+/** Lets every waiting partition be copied from its position, or says why it may not. */
+export function begin(ledger: Ledger, positions: Positions): Ledger {
+  return mapEntries(ledger, (entry, key) => {
+    if (entry.standing !== 'waiting') return entry
+    const stop = examine(entry.spec, positions[key])
+    if (stop !== undefined) return stopped(entry, stop)
+    return { ...entry, standing: 'copying', generation: entry.generation + 1 }
+  })
+}
+
+/** When copying ends: what was copied waits for the next restore, everything else keeps its reason. */
+export function close(ledger: Ledger): Ledger {
+  return mapEntries(ledger, (entry) => ({
+    ...(entry.standing === 'copying' ? waiting(entry) : entry),
+    taken: -1
+  }))
+}
+
+/**
+ * Takes over a new look at the clusters. A partition that is gone stays, held, while `uncommitted` says that the open
+ * transaction holds some of it: its position must go with its data.
+ */
+export function reconcile(
+  ledger: Ledger,
+  specs: readonly PartitionSpec[],
+  positions: Positions,
+  uncommitted: (key: string) => boolean
+): Ledger {
+  const next: Record<string, Entry> = {}
+  for (const spec of specs) {
+    const key = tp(spec.topic, spec.partition)
+    const known = ledger[key]
+    next[key] = known === undefined ? admitted(spec) : refreshed(known, spec, positions[key])
+  }
+  for (const [key, entry] of Object.entries(ledger)) {
+    if (next[key] !== undefined || !uncommitted(key)) continue
+    next[key] = refreshed(entry, { ...entry.spec, hold: 'the source no longer lists it' }, positions[key])
+  }
+  return next
+}
+
+/** Ends the copying of partitions, with the reasons. */
+export function halt(ledger: Ledger, stops: readonly KeyedStop[]): Ledger {
+  const next: Record<string, Entry> = { ...ledger }
+  for (const { key, stop } of stops) {
+    const entry = next[key]
+    if (entry === undefined) continue
+    const failures = stop.standing === 'quarantined' ? entry.failures + 1 : entry.failures
+    next[key] = { ...stopped(entry, stop), failures }
+  }
+  return next
+}
+
+/** Gives a quarantined partition another try. */
+export function retry(ledger: Ledger, key: string): Ledger {
+  const entry = ledger[key]
+  return entry?.standing === 'quarantined' ? { ...ledger, [key]: waiting(entry) } : ledger
+}
+
+/** Keeps how far the writer has taken each partition, and where its source ends. */
+export function advance(ledger: Ledger, taken: readonly Taken[]): Ledger {
+  const next: Record<string, Entry> = { ...ledger }
+  for (const { topic, partition, next: offset, end } of taken) {
+    const key = tp(topic, partition)
+    const entry = next[key]
+    if (entry !== undefined) next[key] = { ...entry, taken: offset, end }
+  }
+  return next
+}
+
+/** The positions that commit with these marks, in full. */
+export function positionsOf(ledger: Ledger, acked: Marks): PositionRecord[] {
+  return Object.entries(acked).map(([key, { topic, partition, next, leaderEpoch }]) => {
+    const spec = ledger[key]?.spec
+    return {
+      topic,
+      partition,
+      position: { next, leaderEpoch, sourceId: spec?.sourceId, targetId: spec?.targetId }
+    }
+  })
+}
+
+export function withPositions(positions: Positions, records: readonly PositionRecord[]): Positions {
+  const next: Record<string, Position> = { ...positions }
+  for (const { topic, partition, position } of records) next[tp(topic, partition)] = position
+  return next
+}
+
+/** A committed partition has no failures in a row. */
+export function forgive(ledger: Ledger, acked: Marks): Ledger {
+  const next: Record<string, Entry> = { ...ledger }
+  for (const key of Object.keys(acked)) {
+    const entry = next[key]
+    if (entry !== undefined && entry.failures > 0) next[key] = { ...entry, failures: 0 }
+  }
+  return next
+}
+
+/** Which partitions began and which ceased to be copied between two ledgers. */
+export function difference(before: Ledger, after: Ledger): Difference {
+  const isStarted = ([key, entry]: [string, Entry]) =>
+    entry.standing === 'copying' && before[key]?.standing !== 'copying'
+  const isEnded = ([key, entry]: [string, Entry]) =>
+    entry.standing === 'copying' && after[key]?.standing !== 'copying'
+  return {
+    started: Object.entries(after).filter(isStarted),
+    ended: Object.entries(before)
+      .filter(isEnded)
+      .map(([, { spec }]) => ({ topic: spec.topic, partition: spec.partition }))
+  }
+}
+
+export interface Difference {
+  readonly started: readonly (readonly [key: string, entry: Entry])[]
+  readonly ended: readonly TopicPartition[]
+}
+
+function mapEntries(ledger: Ledger, change: (entry: Entry, key: string) => Entry): Ledger {
+  return Object.fromEntries(Object.entries(ledger).map(([key, entry]) => [key, change(entry, key)]))
+}
+
+function admitted(spec: PartitionSpec): Entry {
+  return { spec, standing: 'waiting', failures: 0, taken: -1, end: -1, generation: 0 }
+}
+
+/** A known partition looked at again. Ids are compared with those it was copied under, not only with its position. */
+function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undefined): Entry {
+  const next: Entry = { ...entry, spec }
+  const reset =
+    differs('source', entry.spec.sourceId, spec.sourceId) ??
+    differs('target', entry.spec.targetId, spec.targetId)
+  if (reset !== undefined && (entry.taken >= 0 || position !== undefined)) {
+    return stopped(next, { standing: 'topic-reset', reason: reset })
+  }
+  if (entry.standing === 'copying') {
+    return spec.hold === undefined ? next : stopped(next, { standing: 'held', reason: spec.hold })
+  }
+  if (entry.standing !== 'held') return next
+  const changed = entry.spec.hold !== spec.hold || entry.spec.targetMaxBytes !== spec.targetMaxBytes
+  if (!changed) return next
+  return spec.hold === undefined ? waiting(next) : stopped(next, { standing: 'held', reason: spec.hold })
+}
+
+function differs(side: string, before: string | undefined, now: string | undefined): string | undefined {
+  if (before === undefined || now === undefined || before === now) return undefined
+  return `the ${side} topic was created anew: it had id ${before}, now it has ${now}`
+}
+
+function waiting({ reason: _reason, ...entry }: Entry): Entry {
+  return { ...entry, standing: 'waiting' }
+}
+
+function stopped(entry: Entry, stop: Stop): Entry {
+  return { ...entry, standing: stop.standing, reason: stop.reason }
+}

@@ -1,0 +1,66 @@
+import { tp } from '../actors/kafka/topic-partition.ts'
+import type { Taken } from './shard-protocol.ts'
+
+/** How far partitions have come at one stage of a transaction, by `tp(topic, partition)`. Plain data, total functions. */
+export type Marks = Readonly<Record<string, Mark>>
+
+export interface Mark {
+  readonly topic: string
+  readonly partition: number
+  /** Offset after the last batch of this stage. */
+  readonly next: number
+  /** Leader epoch of that batch, -1 when unknown. */
+  readonly leaderEpoch: number
+  /** Of the batches at this stage; 0 when the position only moves over what is not copied. */
+  readonly bytes: number
+  readonly records: number
+}
+
+export const none: Marks = {}
+
+export function isEmpty(marks: Marks): boolean {
+  for (const _ in marks) return false
+  return true
+}
+
+export function bytesOf(marks: Marks): number {
+  let bytes = 0
+  for (const mark of Object.values(marks)) bytes += mark.bytes
+  return bytes
+}
+
+/** Adds what was taken after everything in `marks`. */
+export function mark(marks: Marks, taken: readonly Taken[]): Marks {
+  const next: Record<string, Mark> = { ...marks }
+  for (const { topic, partition, next: offset, leaderEpoch, bytes, records } of taken) {
+    const key = tp(topic, partition)
+    next[key] = later(next[key], { topic, partition, next: offset, leaderEpoch, bytes, records })
+  }
+  return next
+}
+
+/** Both stages as one; those in `after` come later. */
+export function join(before: Marks, after: Marks): Marks {
+  const next: Record<string, Mark> = { ...before }
+  for (const [key, mark] of Object.entries(after)) next[key] = later(next[key], mark)
+  return next
+}
+
+/** The marks with batches, and those that only move a position. */
+export function split(marks: Marks): { readonly loaded: Marks; readonly empty: Marks } {
+  const entries = Object.entries(marks)
+  return {
+    loaded: Object.fromEntries(entries.filter(([, mark]) => mark.bytes > 0)),
+    empty: Object.fromEntries(entries.filter(([, mark]) => mark.bytes === 0))
+  }
+}
+
+function later(before: Mark | undefined, after: Mark): Mark {
+  if (before === undefined) return after
+  return {
+    ...after,
+    leaderEpoch: after.leaderEpoch >= 0 ? after.leaderEpoch : before.leaderEpoch,
+    bytes: before.bytes + after.bytes,
+    records: before.records + after.records
+  }
+}

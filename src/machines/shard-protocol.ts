@@ -1,0 +1,87 @@
+import type { FetchAssignment, FetchedSlice } from '../actors/kafka/fetcher.ts'
+import type { TopicPartition } from '../actors/kafka/topic-partition.ts'
+import type { Fault } from '../errors.ts'
+import type { PartitionSpec, Position, Positions, Stop } from './ledger.ts'
+
+/** What a shard's machine, its writer and the mirror say to each other. */
+
+/** From the mirror to one of its shards. */
+export type ShardCommand =
+  /** All partitions of the shard as the last look at both clusters told them. */
+  | { readonly type: 'partitions.changed'; readonly partitions: readonly PartitionSpec[] }
+  | { readonly type: 'slices.fetched'; readonly slices: readonly FetchedSlice[] }
+  | PartitionFaulted
+  /** Intake has ended: produce and commit what was taken, then be done. */
+  | { readonly type: 'drain' }
+
+/** The fetcher gave a partition up. */
+export interface PartitionFaulted extends TopicPartition {
+  readonly type: 'partition.faulted'
+  readonly generation: number
+  readonly fault: Fault
+}
+
+/** From a shard to the mirror, which passes it on to the fetcher. */
+export type ShardReport =
+  | { readonly type: 'fetch.assign'; readonly partitions: readonly FetchAssignment[] }
+  | { readonly type: 'fetch.release'; readonly partitions: readonly TopicPartition[] }
+
+/** Where the writer expects the next slice of a partition to begin. */
+export interface Expectation extends TopicPartition {
+  readonly offset: number
+  readonly generation: number
+  /** The target's limit on a batch, in bytes. */
+  readonly maxBytes: number
+}
+
+/** From the shard to its writer, which answers each `take`, `add`, `produce` and `commit` with one report. */
+export type WriterCommand =
+  | { readonly type: 'expect'; readonly partitions: readonly Expectation[] }
+  | { readonly type: 'forget'; readonly partitions: readonly TopicPartition[] }
+  | { readonly type: 'take'; readonly slices: readonly FetchedSlice[] }
+  /** Adds these and the shard's position partition to the transaction; the first one opens it. */
+  | { readonly type: 'add'; readonly partitions: readonly TopicPartition[] }
+  /** Produces every batch taken so far. */
+  | { readonly type: 'produce' }
+  /** Produces the positions, then EndTxn. */
+  | { readonly type: 'commit'; readonly positions: readonly PositionRecord[] }
+
+export interface PositionRecord extends TopicPartition {
+  readonly position: Position
+}
+
+/** From the writer to the shard. A writer that fails in any other way ends with an error. */
+export type WriterReport =
+  /** The restore is held up by a transaction: an unwritten marker of ours, or another writer's open one. */
+  | {
+      readonly type: 'writer.waiting'
+      readonly on: 'markersPending' | 'hangingTransaction'
+      readonly reason: string
+    }
+  | { readonly type: 'writer.fenced' }
+  | { readonly type: 'writer.restored'; readonly positions: Positions }
+  | { readonly type: 'writer.took'; readonly taken: readonly Taken[] }
+  | { readonly type: 'writer.added'; readonly partitions: readonly TopicPartition[] }
+  | { readonly type: 'writer.produced' }
+  /** Some partitions could not be added or produced to: this transaction will never be committed. */
+  | { readonly type: 'writer.refused'; readonly failures: readonly PartitionFailure[] }
+  | { readonly type: 'writer.committed' }
+
+/** What the writer took of one slice. */
+export interface Taken extends TopicPartition {
+  /** Offset after the last batch taken or passed over. */
+  readonly next: number
+  /** Leader epoch of that batch, -1 when unknown. */
+  readonly leaderEpoch: number
+  /** Last stable offset of the source. */
+  readonly end: number
+  /** Of the batches to be produced; 0 when the slice held only what is passed over. */
+  readonly records: number
+  readonly bytes: number
+  /** Set when the batch at `next` cannot be copied: the partition ends there. */
+  readonly stop?: Stop
+}
+
+export interface PartitionFailure extends TopicPartition {
+  readonly fault: Fault
+}

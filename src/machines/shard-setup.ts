@@ -1,0 +1,212 @@
+import { assign, enqueueActions, type ParameterizedObject, sendTo, setup, stateIn } from 'xstate'
+import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
+import { fromTask } from '../actors/task.ts'
+import { type Fault, toFault } from '../errors.ts'
+import type { Entry, KeyedStop, Ledger, PartitionSpec, Positions } from './ledger.ts'
+import * as ledgers from './ledger.ts'
+import type { Marks } from './marks.ts'
+import * as marks from './marks.ts'
+import type { ShardCommand, ShardReport, Taken, WriterCommand, WriterReport } from './shard-protocol.ts'
+import { isDoubt } from './verdict.ts'
+
+/** The words of the shard machine's chart (`shard.ts`): its context, guards, actions and delays. */
+export interface ShardInput extends ShardSettings {
+  readonly shard: number
+}
+
+export interface ShardSettings {
+  readonly commitIntervalMs: number
+  readonly commitBytes: number
+  readonly quarantineMinMs: number
+  readonly quarantineMaxMs: number
+}
+
+export interface ShardContext extends ShardInput {
+  readonly ledger: Ledger
+  /** As the position topic has them. */
+  readonly positions: Positions
+  readonly taken: Marks
+  readonly sent: Marks
+  readonly acked: Marks
+  /** Partitions asked into the open transaction and acknowledged, by key. */
+  readonly added: readonly string[]
+  /** Recoveries since the last commit: they decide how long the next one waits. */
+  readonly doubts: number
+  readonly fault: Fault | undefined
+  /** What a restore waits for, when it does. */
+  readonly waitingFor: string
+}
+
+export type ShardEvent =
+  | ShardCommand
+  | WriterReport
+  | { readonly type: 'partition.retry'; readonly key: string }
+
+const BACKOFF_MIN_MS = 50
+const BACKOFF_MAX_MS = 5_000
+
+const unbound = () => Promise.reject(new Error('actor not provided'))
+
+/** Doubling from `min` with each repetition after the first. */
+const doubling = (repetitions: number, min: number, max: number) =>
+  Math.min(max, min * 2 ** Math.min(Math.max(repetitions - 1, 0), 30))
+
+const hasBatches = (context: ShardContext) => marks.bytesOf(context.taken) > 0
+const hasPassedOver = (context: ShardContext) => Object.values(context.taken).some(({ bytes }) => bytes === 0)
+const isUncommitted = (context: ShardContext, key: string) =>
+  context.taken[key] !== undefined || context.sent[key] !== undefined || context.acked[key] !== undefined
+
+/** Partitions with batches to produce that are not in the transaction yet. */
+export const lacking = (context: ShardContext): TopicPartition[] =>
+  Object.entries(context.taken)
+    .filter(([key, { bytes }]) => bytes > 0 && !context.added.includes(key))
+    .map(([, { topic, partition }]) => ({ topic, partition }))
+
+export const reconciled = (
+  context: ShardContext,
+  { partitions }: { readonly partitions: readonly PartitionSpec[] }
+) => ({
+  ledger: ledgers.reconcile(context.ledger, partitions, context.positions, (key) =>
+    isUncommitted(context, key)
+  )
+})
+export const begun = (context: ShardContext, ledger: Ledger) => ({
+  ledger: ledgers.begin(ledger, context.positions)
+})
+
+export const nothing = { taken: marks.none, sent: marks.none, acked: marks.none, added: [] } as const
+
+type Named =
+  | { type: 'report'; params: ShardReport }
+  | { type: 'tell'; params: WriterCommand }
+  | { type: 'adopt'; params: { ledger: Ledger } }
+
+/** An action made of the named ones: what it does shows in a pure transition. */
+const compound = <Params extends ParameterizedObject['params'] | undefined>(
+  collect: Parameters<
+    typeof enqueueActions<ShardContext, ShardEvent, Params, ShardEvent, never, Named, never, never, never>
+  >[0]
+) => enqueueActions<ShardContext, ShardEvent, Params, ShardEvent, never, Named, never, never, never>(collect)
+
+export const shard = setup({
+  types: {
+    context: {} as ShardContext,
+    events: {} as ShardEvent,
+    input: {} as ShardInput
+  },
+  actors: {
+    /** Confirms the shard's ownership, fences, restores, then serves the commands until it is stopped. */
+    writer: fromTask<void, { readonly shard: number }, WriterCommand, WriterReport>(unbound)
+  },
+  guards: {
+    hasPartitions: ({ context }) => Object.keys(context.ledger).length > 0,
+    hasBatches: ({ context }) => hasBatches(context),
+    lacksPartitions: ({ context }) => lacking(context).length > 0,
+    hasUncommitted: ({ context }) =>
+      !marks.isEmpty(context.taken) || !marks.isEmpty(context.sent) || !marks.isEmpty(context.acked),
+    /** Something may be committed at once: what is acknowledged, or offsets that are only passed over. */
+    hasCommittable: ({ context }) => !marks.isEmpty(context.acked) || hasPassedOver(context),
+    isFull: ({ context }) => marks.bytesOf(context.acked) >= context.commitBytes,
+    isDue: stateIn({ live: { copying: { clock: 'due' } } }),
+    isClosed: stateIn({ live: { copying: { intake: 'closed' } } }),
+    isDoubt: ({ event }) => 'error' in event && isDoubt(toFault(event.error))
+  },
+  actions: {
+    /** Tells the mirror. */
+    report: ({ self }, report: ShardReport) => self._parent?.send(report),
+    tell: sendTo('writer', (_, command: WriterCommand) => command),
+    /** Nobody will read these bytes. */
+    drop: (_, { slices }: { slices: readonly { readonly lease: { release(): void } }[] }) => {
+      for (const { lease } of slices) lease.release()
+    },
+    /** Keeps a slice's facts; a batch that cannot pass ends its partition. */
+    note: assign({
+      taken: ({ context }, { taken }: { taken: readonly Taken[] }) => marks.mark(context.taken, taken),
+      ledger: ({ context }, { taken }: { taken: readonly Taken[] }) => ledgers.advance(context.ledger, taken)
+    }),
+    send: assign({ sent: ({ context }) => context.taken, taken: marks.none }),
+    acknowledge: assign({
+      acked: ({ context }) => marks.join(context.acked, context.sent),
+      sent: marks.none
+    }),
+    keepAdded: assign({
+      added: ({ context }, { partitions }: { partitions: readonly TopicPartition[] }) => [
+        ...context.added,
+        ...partitions.map(({ topic, partition }) => tp(topic, partition))
+      ]
+    }),
+    /** Offsets that are only passed over go with the next commit. */
+    passOver: assign({
+      acked: ({ context }) => marks.join(context.acked, marks.split(context.taken).empty),
+      taken: ({ context }) => marks.split(context.taken).loaded
+    }),
+    settle: assign({
+      positions: ({ context }) =>
+        ledgers.withPositions(context.positions, ledgers.positionsOf(context.ledger, context.acked)),
+      ledger: ({ context }) => ledgers.forgive(context.ledger, context.acked),
+      acked: marks.none,
+      added: [],
+      doubts: 0,
+      fault: undefined,
+      waitingFor: ''
+    }),
+    restore: assign({
+      positions: (_, { positions }: { positions: Positions }) => positions,
+      waitingFor: ''
+    }),
+    keepWaiting: assign({ waitingFor: (_, { reason }: { reason: string }) => reason }),
+    keepFault: assign({
+      fault: (_, { error }: { error: unknown }) => toFault(error),
+      doubts: ({ context }) => context.doubts + 1
+    }),
+    /** Drops what was in flight: only the durable positions count from here. */
+    abandon: assign(({ context }) => ({ ...nothing, ledger: ledgers.close(context.ledger) })),
+    /** Sets the ledger and makes writer and fetcher follow: what became `copying` starts, what ceased to be ends. */
+    adopt: compound<{ ledger: Ledger }>(({ context, enqueue }, { ledger }) => {
+      enqueue.assign({ ledger })
+      const { started, ended } = ledgers.difference(context.ledger, ledger)
+      if (ended.length > 0) {
+        enqueue({ type: 'tell', params: { type: 'forget', partitions: ended } })
+        enqueue({ type: 'report', params: { type: 'fetch.release', partitions: ended } })
+      }
+      if (started.length === 0) return
+      const from = (key: string, entry: Entry) => ledgers.nextOffset(entry, context.positions, key)
+      enqueue({
+        type: 'tell',
+        params: {
+          type: 'expect',
+          partitions: started.map(([key, entry]) => ledgers.expectation(entry, from(key, entry)))
+        }
+      })
+      enqueue({
+        type: 'report',
+        params: {
+          type: 'fetch.assign',
+          partitions: started.map(([key, entry]) =>
+            ledgers.assignment(entry, from(key, entry), context.positions[key])
+          )
+        }
+      })
+    }),
+    releaseFetches: compound<undefined>(({ context, enqueue }) => {
+      const { ended } = ledgers.difference(context.ledger, {})
+      if (ended.length > 0) enqueue({ type: 'report', params: { type: 'fetch.release', partitions: ended } })
+    }),
+    /** Ends partitions with their reasons; the quarantined ones come back by themselves while the shard goes on. */
+    halt: compound<{ stops: readonly KeyedStop[] }>(({ context, enqueue }, { stops }) => {
+      if (stops.length === 0) return
+      const ledger = ledgers.halt(context.ledger, stops)
+      enqueue({ type: 'adopt', params: { ledger } })
+      for (const { key } of stops) {
+        const entry = ledger[key]
+        if (entry?.standing !== 'quarantined') continue
+        const delay = doubling(entry.failures, context.quarantineMinMs, context.quarantineMaxMs)
+        enqueue.raise({ type: 'partition.retry', key }, { id: `retry ${key}`, delay })
+      }
+    })
+  },
+  delays: {
+    commitInterval: ({ context }) => context.commitIntervalMs,
+    backoff: ({ context }) => doubling(context.doubts, BACKOFF_MIN_MS, BACKOFF_MAX_MS)
+  }
+})

@@ -1,0 +1,450 @@
+import { expect, test } from 'vitest'
+import { initialTransition, type SnapshotFrom, transition } from 'xstate'
+import { tp } from '../../src/actors/kafka/topic-partition.ts'
+import { Fault } from '../../src/errors.ts'
+import type { PartitionSpec } from '../../src/machines/ledger.ts'
+import { shardMachine } from '../../src/machines/shard.ts'
+import type { Taken, WriterCommand, WriterReport } from '../../src/machines/shard-protocol.ts'
+
+type State = SnapshotFrom<typeof shardMachine>
+type Event = { readonly type: string }
+
+const settings = { commitIntervalMs: 500, commitBytes: 200, quarantineMinMs: 1_000, quarantineMaxMs: 60_000 }
+const spec = (topic: string, more: Partial<PartitionSpec> = {}): PartitionSpec => ({
+  topic,
+  partition: 0,
+  sourceId: `s-${topic}`,
+  targetId: `t-${topic}`,
+  logStart: 0,
+  targetMaxBytes: 1_000,
+  ...more
+})
+
+/** The world around one shard: what its writer and the target know, kept beside the machine while it is walked. */
+interface World {
+  /** Committed positions. */
+  readonly durable: Readonly<Record<string, number>>
+  /** Where the writer expects the next slice, for partitions that are fetched. */
+  readonly expected: Readonly<Record<string, number>>
+  readonly fetched: readonly string[]
+  /** Offsets up to which slices were taken since the last produce, and up to which everything is acknowledged. */
+  readonly waiting: Readonly<Record<string, number>>
+  readonly acked: Readonly<Record<string, number>>
+  /** Partitions with batches that wait in the writer, and with batches on their way. */
+  readonly loaded: readonly string[]
+  readonly sending: readonly string[]
+  readonly inTransaction: readonly string[]
+  readonly outstanding: 'add' | 'produce' | 'commit' | ''
+  readonly adding: readonly string[]
+  readonly committing: Readonly<Record<string, number>>
+  readonly retries: readonly string[]
+  readonly alive: 'no' | 'fencing' | 'restoring' | 'ready'
+}
+
+const blank: World = {
+  durable: {},
+  expected: {},
+  fetched: [],
+  waiting: {},
+  acked: {},
+  loaded: [],
+  sending: [],
+  inTransaction: [],
+  outstanding: '',
+  adding: [],
+  committing: {},
+  retries: [],
+  alive: 'no'
+}
+const LAST_OFFSET = 2
+const doubt = new Fault('link-closed', 'link closed', { retryable: true })
+
+interface Step {
+  readonly state: State
+  readonly world: World
+}
+
+/** Applies one event to the machine, and what it commands to the world, asserting what must hold. */
+function step({ state, world }: Step, event: Event, change: (world: World) => World = (w) => w): Step {
+  const [next, actions] = transition(shardMachine, state, event as never)
+  expect(next.status, `${JSON.stringify(state.value)} + ${event.type}`).not.toBe('error')
+  let after = change(world)
+  const isLive = (s: State) => 'writer' in s.children && s.children.writer !== undefined
+  const reinvoked = actions.some((action) => action.type === 'xstate.spawnChild')
+  if (!isLive(next)) after = { ...lost(after), alive: 'no' }
+  else if (reinvoked) after = { ...lost(after), alive: 'fencing' }
+  for (const action of actions) {
+    if (action.type === 'xstate.sendTo')
+      after = obey(after, (action.params as { event: WriterCommand }).event)
+    if (action.type === 'report') {
+      const report = action.params as unknown as {
+        type: string
+        partitions: { topic: string; position: number }[]
+      }
+      const keys = report.partitions.map(({ topic }) => tp(topic, 0))
+      if (report.type === 'fetch.assign') {
+        for (const { topic, position } of report.partitions) {
+          expect(after.expected[tp(topic, 0)], 'writer and fetcher begin at the same offset').toBe(position)
+        }
+        after = { ...after, fetched: [...new Set([...after.fetched, ...keys])].sort() }
+      } else after = { ...after, fetched: after.fetched.filter((key) => !keys.includes(key)) }
+    }
+    if (action.type === 'xstate.raise') {
+      const raised = (action.params as unknown as { event: { type: string; key: string } }).event
+      if (raised.type === 'partition.retry') {
+        after = { ...after, retries: [...new Set([...after.retries, raised.key])].sort() }
+      }
+    }
+  }
+  const copying = Object.entries(next.context.ledger)
+    .filter(([, { standing }]) => standing === 'copying')
+    .map(([key]) => key)
+    .sort()
+  expect(after.fetched, 'what is copied is fetched, and nothing else').toEqual(copying)
+  if (next.status === 'done') expect(after.outstanding, 'nothing is under way when it ends').toBe('')
+  return { state: next, world: after }
+}
+
+/** The writer is gone: the target aborts what was not committed. */
+function lost(world: World): World {
+  return {
+    ...world,
+    expected: {},
+    waiting: {},
+    acked: {},
+    loaded: [],
+    sending: [],
+    inTransaction: [],
+    outstanding: '',
+    adding: [],
+    committing: {}
+  }
+}
+
+function obey(world: World, command: WriterCommand): World {
+  expect(world.alive, `${command.type} needs a restored writer`).toBe('ready')
+  switch (command.type) {
+    case 'expect': {
+      const expected = { ...world.expected }
+      for (const { topic, partition, offset } of command.partitions) {
+        const key = tp(topic, partition)
+        const before = world.waiting[key] ?? world.acked[key] ?? world.durable[key] ?? 0
+        expect(offset, 'copying goes on exactly where it stands').toBe(before)
+        expected[key] = offset
+      }
+      return { ...world, expected }
+    }
+    case 'forget': {
+      const keys = command.partitions.map(({ topic, partition }) => tp(topic, partition))
+      return {
+        ...world,
+        expected: Object.fromEntries(Object.entries(world.expected).filter(([key]) => !keys.includes(key)))
+      }
+    }
+    case 'take':
+      return world
+    default:
+      expect(world.outstanding, 'one step of the transaction at a time').toBe('')
+      return { ...carry(world, command), outstanding: command.type }
+  }
+}
+
+function carry(world: World, command: Extract<WriterCommand, { type: 'add' | 'produce' | 'commit' }>): World {
+  if (command.type === 'add') {
+    return { ...world, adding: command.partitions.map(({ topic, partition }) => tp(topic, partition)) }
+  }
+  if (command.type === 'produce') {
+    for (const key of world.loaded)
+      expect(world.inTransaction, 'added before the first produce').toContain(key)
+    return {
+      ...world,
+      acked: { ...world.acked, ...world.waiting },
+      waiting: {},
+      sending: world.loaded,
+      loaded: []
+    }
+  }
+  expect(world.inTransaction, 'never EndTxn with nothing added').toContain('positions')
+  const committing: Record<string, number> = {}
+  for (const { topic, partition, position } of command.positions) {
+    const key = tp(topic, partition)
+    expect(world.sending, 'nothing is on its way at a commit').toEqual([])
+    const reached = world.loaded.includes(key) ? world.acked[key] : (world.waiting[key] ?? world.acked[key])
+    expect(position.next, 'a position never runs ahead of its data').toBe(reached)
+    expect(position.next).toBeGreaterThan(world.durable[key] ?? 0)
+    committing[key] = position.next
+  }
+  expect(Object.keys(committing).length, 'a transaction without positions says nothing').toBeGreaterThan(0)
+  return { ...world, committing }
+}
+
+const key = ({ state, world }: Step) => {
+  const { ledger, taken, sent, acked, positions, added, doubts } = state.context
+  const brief = Object.entries(ledger).map(([name, e]) => [
+    name,
+    e.standing,
+    e.taken,
+    Math.min(e.failures, 1),
+    e.spec.hold
+  ])
+  return JSON.stringify([
+    state.value,
+    state.status,
+    brief,
+    taken,
+    sent,
+    acked,
+    positions,
+    added,
+    Math.min(doubts, 1),
+    world
+  ])
+}
+
+/** Every event that the world can bring about in this state. */
+function* moves({ state, world }: Step, options: { readonly topics: readonly string[] }): Generator<Step> {
+  const at = { state, world }
+  const [first = 'a'] = options.topics
+  const all = options.topics.map((topic) => spec(topic))
+  yield step(at, { type: 'partitions.changed', partitions: all } as Event)
+  yield step(at, { type: 'partitions.changed', partitions: all.slice(1) } as Event)
+  yield step(at, {
+    type: 'partitions.changed',
+    partitions: [spec(first, { hold: 'missing' }), ...all.slice(1)]
+  } as Event)
+  yield step(at, { type: 'drain' })
+  yield step(at, { type: 'slices.fetched', slices: [] } as Event)
+  for (const retry of world.retries) {
+    yield step(at, { type: 'partition.retry', key: retry } as Event, (w) => ({
+      ...w,
+      retries: w.retries.filter((other) => other !== retry)
+    }))
+  }
+  if (state.matches('backoff')) yield step(at, { type: 'xstate.after.backoff.shard.backoff' })
+  if (state.matches({ live: { copying: { clock: 'ticking' } } })) {
+    yield step(at, { type: 'xstate.after.commitInterval.shard.live.copying.clock.ticking' })
+  }
+  if (world.alive === 'no') return
+  const error = { type: 'xstate.error.actor.writer', error: doubt, actorId: 'writer' }
+  yield step(at, error, (w) => ({ ...w, alive: 'no' }))
+  yield* replies(at)
+  for (const topic of options.topics) {
+    const partition = tp(topic, 0)
+    const from = world.expected[partition]
+    if (from === undefined || from >= LAST_OFFSET) continue
+    yield took(at, topic, from + 1, 150)
+    yield took(at, topic, from + 1, 0)
+    yield took(at, topic, from + 1, 0, 'held')
+    const generation = state.context.ledger[partition]?.generation
+    const fault = new Fault('offset-out-of-range', 'gone')
+    yield step(at, { type: 'partition.faulted', topic, partition: 0, generation, fault } as Event)
+  }
+}
+
+function took(at: Step, topic: string, next: number, bytes: number, stop?: 'held'): Step {
+  const partition = tp(topic, 0)
+  const taken: Taken = {
+    topic,
+    partition: 0,
+    next,
+    leaderEpoch: 0,
+    end: 10,
+    records: bytes === 0 ? 0 : 1,
+    bytes,
+    ...(stop === undefined ? {} : { stop: { standing: stop, reason: 'decode:offset-gaps' } })
+  }
+  return step(at, { type: 'writer.took', taken: [taken] } as Event, (w) => ({
+    ...w,
+    expected: { ...w.expected, [partition]: next },
+    waiting: { ...w.waiting, [partition]: next },
+    loaded: bytes > 0 ? [...new Set([...w.loaded, partition])].sort() : w.loaded
+  }))
+}
+
+function* replies(at: Step): Generator<Step> {
+  const { world } = at
+  const say = (report: WriterReport, change: (w: World) => World) => step(at, report, change)
+  if (world.alive === 'fencing') {
+    yield say({ type: 'writer.waiting', on: 'markersPending', reason: 'b-0' }, (w) => w)
+    yield say({ type: 'writer.fenced' }, (w) => ({ ...w, alive: 'restoring' }))
+  }
+  if (world.alive === 'restoring') {
+    const positions = Object.fromEntries(
+      Object.entries(world.durable).map(([name, next]) => [
+        name,
+        { next, leaderEpoch: 0, sourceId: `s-${name.slice(0, 1)}`, targetId: `t-${name.slice(0, 1)}` }
+      ])
+    )
+    yield say({ type: 'writer.waiting', on: 'hangingTransaction', reason: '7' }, (w) => w)
+    yield say({ type: 'writer.restored', positions }, (w) => ({ ...w, alive: 'ready' }))
+  }
+  const partitions = world.adding.map((name) => ({ topic: name.slice(0, 1), partition: 0 }))
+  const failures = [...world.loaded, ...world.sending].slice(0, 1).map((name) => ({
+    topic: name.slice(0, 1),
+    partition: 0,
+    fault: new Fault('kafka-not-enough-replicas', 'not enough replicas', { retryable: true })
+  }))
+  if (world.outstanding === 'add') {
+    yield say({ type: 'writer.added', partitions }, (w) => ({
+      ...w,
+      outstanding: '',
+      inTransaction: [...new Set([...w.inTransaction, 'positions', ...w.adding])].sort(),
+      adding: []
+    }))
+    if (failures.length > 0) yield say({ type: 'writer.refused', failures }, (w) => ({ ...w, alive: 'no' }))
+  }
+  if (world.outstanding === 'produce') {
+    yield say({ type: 'writer.produced' }, (w) => ({
+      ...w,
+      outstanding: '',
+      sending: []
+    }))
+    if (failures.length > 0) yield say({ type: 'writer.refused', failures }, (w) => ({ ...w, alive: 'no' }))
+  }
+  if (world.outstanding === 'commit') {
+    const committed = (w: World): World => ({ ...w, durable: { ...w.durable, ...w.committing } })
+    yield say({ type: 'writer.committed' }, (w) => ({
+      ...committed(w),
+      outstanding: '',
+      committing: {},
+      inTransaction: [],
+      acked: without(w.acked, w.committing),
+      waiting: without(w.waiting, w.committing)
+    }))
+    // The reply was lost, but the target committed.
+    yield step(at, { type: 'xstate.error.actor.writer', error: doubt, actorId: 'writer' } as Event, (w) => ({
+      ...committed(w),
+      alive: 'no'
+    }))
+  }
+}
+
+const without = (marks: Readonly<Record<string, number>>, committed: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(marks).filter(([name, next]) => (committed[name] ?? -1) < next))
+
+function explore(topics: readonly string[], limit: number) {
+  const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+  const first: Step = { state, world: blank }
+  const seen = new Map([[key(first), first]])
+  let edges = 0
+  for (const at of seen.values()) {
+    if (at.state.status !== 'active') continue
+    for (const next of moves(at, { topics })) {
+      edges++
+      const id = key(next)
+      if (!seen.has(id) && seen.size < limit) seen.set(id, next)
+    }
+  }
+  return { seen, edges }
+}
+
+test('every reachable state of a shard with one partition keeps the invariants', () => {
+  const { seen, edges } = explore(['a'], 100_000)
+  console.log(`${seen.size} states, ${edges} edges`)
+  expect(seen.size).toBeLessThan(100_000)
+  expect([...seen.values()].some(({ world }) => world.durable['a-0'] === LAST_OFFSET)).toBe(true)
+})
+
+test('random walks of a shard with two partitions keep the invariants', () => {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  console.log(`seed ${seed}`)
+  const random = lehmer(seed)
+  for (let walk = 0; walk < 60; walk++) {
+    const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+    let at: Step = { state, world: blank }
+    for (let steps = 0; steps < 60 && at.state.status === 'active'; steps++) {
+      const next = [...moves(at, { topics: ['a', 'b'] })]
+      at = next[Math.floor(random() * next.length)] ?? at
+    }
+  }
+})
+
+function lehmer(seed: number): () => number {
+  let state = (seed % 2147483646) + 1
+  return () => {
+    state = (state * 48271) % 2147483647
+    return state / 2147483647
+  }
+}
+
+const ready = (...topics: string[]): Step => {
+  const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+  const partitions = topics.map((topic) => spec(topic))
+  let at = step({ state, world: blank }, { type: 'partitions.changed', partitions } as Event, (w) => ({
+    ...w,
+    alive: 'fencing'
+  }))
+  for (let round = 0; round < 2; round++) {
+    const next = [...replies(at)].at(-1)
+    if (next !== undefined) at = next
+  }
+  return at
+}
+
+test('a batch that cannot pass holds its partition alone, and what came before it is committed', () => {
+  let at = took(ready('a', 'b'), 'a', 1, 150)
+  at = took(at, 'b', 1, 0, 'held')
+  expect(at.state.context.ledger['b-0']).toMatchObject({ standing: 'held', reason: 'decode:offset-gaps' })
+  expect(at.state.context.ledger['a-0']?.standing).toBe('copying')
+  expect(at.world.outstanding).toBe('add')
+})
+
+test('a partition that the target fails is quarantined while the shard goes on without it', () => {
+  const at = took(ready('a', 'b'), 'a', 1, 150)
+  const refused = [...replies(at)].at(-1)
+  if (refused === undefined) throw new Error('no refusal')
+  expect(refused.state.matches('backoff')).toBe(true)
+  expect(refused.state.context.ledger['a-0']?.standing).toBe('quarantined')
+  expect(refused.world.retries).toEqual(['a-0'])
+  let back = step(refused, { type: 'xstate.after.backoff.shard.backoff' })
+  for (let round = 0; round < 2; round++) back = [...replies(back)].at(-1) ?? back
+  expect(back.world.fetched).toEqual(['b-0'])
+  const retried = step(back, { type: 'partition.retry', key: 'a-0' } as Event)
+  expect(retried.world.fetched).toEqual(['a-0', 'b-0'])
+})
+
+test('a position below the start of the source log, or of another topic, stops its partition', () => {
+  const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+  const partitions = [spec('a', { logStart: 7 }), spec('b', { sourceId: 'another' }), spec('c')]
+  const position = (topic: string) => ({
+    next: 3,
+    leaderEpoch: 0,
+    sourceId: `s-${topic}`,
+    targetId: `t-${topic}`
+  })
+  let [next] = transition(shardMachine, state, { type: 'partitions.changed', partitions })
+  ;[next] = transition(shardMachine, next, { type: 'writer.fenced' })
+  const positions = { 'a-0': position('a'), 'b-0': position('b'), 'c-0': position('c') }
+  ;[next] = transition(shardMachine, next, { type: 'writer.restored', positions })
+  expect(next.context.ledger['a-0']).toMatchObject({
+    standing: 'data-loss',
+    reason: 'offsets 3 to 6 left the source before they were copied'
+  })
+  expect(next.context.ledger['b-0']?.standing).toBe('topic-reset')
+  expect(next.context.ledger['c-0']?.standing).toBe('copying')
+})
+
+test('an error that no retry can help escalates with its code', () => {
+  const { state } = ready('a')
+  const error = new Fault('claim-mismatch', 'another mirror')
+  const [next] = transition(shardMachine, state, {
+    type: 'xstate.error.actor.writer',
+    error,
+    actorId: 'writer'
+  } as never)
+  expect(next.status).toBe('error')
+  expect(next.error).toBe(error)
+})
+
+test('drain produces and commits what was taken, then ends', () => {
+  let at = step(took(ready('a'), 'a', 1, 150), { type: 'drain' })
+  for (let round = 0; at.state.status === 'active' && round < 10; round++) {
+    const next =
+      [...replies(at)].find(({ state }) => !state.matches('backoff') && !state.matches('drained')) ??
+      [...replies(at)][0]
+    if (next === undefined) break
+    at = next
+  }
+  expect(at.state.status).toBe('done')
+  expect(at.world.durable).toEqual({ 'a-0': 1 })
+})
