@@ -1,4 +1,4 @@
-import { assign, cancel, fromPromise, raise, setup } from 'xstate'
+import { type AnyActorRef, assign, cancel, enqueueActions, fromPromise, raise, setup } from 'xstate'
 import { fromTask } from '../actors/task.ts'
 import { Fault } from '../errors.ts'
 
@@ -23,7 +23,7 @@ export interface MembershipInput {
 export type MembershipReport =
   /** Shards absent from `shards` must stop now; those that stay were never interrupted. */
   | { readonly type: 'assignment'; readonly generation: number; readonly shards: readonly number[] }
-  /** All shards are lost. The machine joins anew by itself unless the fault is not retryable: then it ends in error. */
+  /** All shards are lost; the machine joins anew by itself. A fault that cannot be retried ends it in error instead. */
   | { readonly type: 'membership.lost'; readonly fault: Fault }
 
 /** What the parent may send. After `leave` the machine ends as `done`. */
@@ -77,23 +77,34 @@ export type HeartbeatReport = { readonly type: 'heartbeat.acked' }
 type MembershipEvent = MembershipCommand | HeartbeatReport | { readonly type: 'session.expired' }
 
 interface MembershipContext extends MembershipInput {
+  /** The coordinator's node id; -1 before it was found. */
   readonly node: number
+  /** Empty while the coordinator knows us by no id. */
   readonly memberId: string
-  /** -1 while the member has no seat. */
+  /** -1 while the member has no seat in a finished generation. */
   readonly generation: number
-  readonly members: readonly GroupMember[]
+  /** What JoinGroup said, until SyncGroup has answered. */
+  readonly joined: Joined
+  /** Shards the parent believes to be ours. */
   readonly owned: readonly number[]
+  /** Failures in a row. */
   readonly failures: number
 }
 
-const unbound = () => Promise.reject(new Error('actor not provided'))
 const BACKOFF_MIN_MS = 50
 const BACKOFF_MAX_MS = 2_000
+const notJoined: Joined = { memberId: '', generation: -1, members: [] }
+const unbound = () => Promise.reject(new Error('actor not provided'))
 
 const faultOf = (error: unknown): Fault =>
   error instanceof Fault ? error : new Fault('unknown', String(error), { cause: error })
 
-const isEvicting = (code: string) => code === 'kafka-unknown-member-id' || code === 'kafka-illegal-generation'
+const codeIs =
+  (...codes: readonly string[]) =>
+  (_: unknown, params: { readonly error: unknown }) =>
+    codes.includes(faultOf(params.error).code)
+
+const errorOf = ({ event }: { readonly event: { readonly error: unknown } }) => ({ error: event.error })
 
 export const membershipMachine = setup({
   types: {
@@ -114,24 +125,27 @@ export const membershipMachine = setup({
   },
   guards: {
     hasSeat: ({ context }) => context.generation >= 0,
-    isEvicted: (_, params: { error: unknown }) => isEvicting(faultOf(params.error).code),
-    mustRejoin: (_, params: { error: unknown }) =>
-      faultOf(params.error).code === 'kafka-rebalance-in-progress',
-    isRetryable: (_, params: { error: unknown }) => faultOf(params.error).retryable
+    isKnown: ({ context }) => context.memberId !== '',
+    isUnknown: codeIs('kafka-unknown-member-id'),
+    isPassedOver: codeIs('kafka-illegal-generation'),
+    mustRejoin: codeIs('kafka-rebalance-in-progress', 'kafka-illegal-generation'),
+    isRetryable: (_, params: { readonly error: unknown }) => faultOf(params.error).retryable
   },
   actions: {
-    reportAssignment: ({ context, self }) =>
-      self._parent?.send({
-        type: 'assignment',
-        generation: context.generation,
-        shards: context.owned
-      } satisfies MembershipReport),
-    reportLost: ({ self }, params: { error: unknown }) =>
-      self._parent?.send({
-        type: 'membership.lost',
-        fault: faultOf(params.error)
-      } satisfies MembershipReport),
-    loseSeat: assign({ generation: -1, memberId: '', owned: [] }),
+    takeNode: assign({ node: (_, params: { readonly node: number }) => params.node }),
+    takeJoined: assign({
+      joined: (_, params: { readonly joined: Joined }) => params.joined,
+      memberId: (_, params: { readonly joined: Joined }) => params.joined.memberId
+    }),
+    takeSeat: assign({
+      generation: ({ context }) => context.joined.generation,
+      joined: notJoined,
+      owned: (_, params: { readonly shards: readonly number[] }) => params.shards,
+      failures: 0
+    }),
+    giveUpSeat: assign({ generation: -1 }),
+    forgetShards: assign({ generation: -1, owned: [] }),
+    forgetMember: assign({ memberId: '' }),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     clearFailures: assign({ failures: 0 }),
     armSession: raise(
@@ -139,9 +153,21 @@ export const membershipMachine = setup({
       { id: 'session', delay: ({ context }) => context.sessionTimeoutMs }
     ),
     disarmSession: cancel('session'),
-    escalate: (_, params: { error: unknown }) => {
-      void params
-    }
+    reportAssignment: ({ context, self }) =>
+      tell(self, { type: 'assignment', generation: context.generation, shards: context.owned }),
+    reportLost: ({ self }, params: { readonly error: unknown }) =>
+      tell(self, { type: 'membership.lost', fault: faultOf(params.error) }),
+    reportExpired: ({ context, self }) =>
+      tell(self, {
+        type: 'membership.lost',
+        fault: new Fault(
+          'session-expired',
+          `group ${context.group}: no heartbeat for ${context.sessionTimeoutMs} ms`,
+          {
+            retryable: true
+          }
+        )
+      })
   },
   delays: {
     backoff: ({ context }) => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(context.failures, 10))
@@ -153,14 +179,153 @@ export const membershipMachine = setup({
     node: -1,
     memberId: '',
     generation: -1,
-    members: [],
+    joined: notJoined,
     owned: [],
     failures: 0
   }),
   initial: 'finding',
-  on: { leave: '.leaving' },
+  on: {
+    leave: [{ guard: 'isKnown', target: '.leaving' }, { target: '.left' }],
+    'session.expired': { actions: ['reportExpired', 'forgetShards'] }
+  },
   states: {
-    finding: {},
-    leaving: {}
+    finding: {
+      invoke: {
+        src: 'find',
+        input: ({ context }) => ({ group: context.group }),
+        onDone: [
+          {
+            guard: 'hasSeat',
+            target: 'beating',
+            actions: { type: 'takeNode', params: ({ event }) => ({ node: event.output }) }
+          },
+          {
+            target: 'joining',
+            actions: { type: 'takeNode', params: ({ event }) => ({ node: event.output }) }
+          }
+        ],
+        onError: { guard: { type: 'isRetryable', params: errorOf }, target: 'failing' }
+      }
+    },
+    joining: {
+      entry: 'giveUpSeat',
+      invoke: {
+        src: 'join',
+        input: ({ context }) => ({
+          group: context.group,
+          instanceId: context.instanceId,
+          shards: context.shards,
+          sessionTimeoutMs: context.sessionTimeoutMs,
+          node: context.node,
+          memberId: context.memberId,
+          owned: context.owned
+        }),
+        onDone: {
+          target: 'syncing',
+          actions: { type: 'takeJoined', params: ({ event }) => ({ joined: event.output }) }
+        },
+        onError: [
+          {
+            guard: { type: 'isUnknown', params: errorOf },
+            target: 'failing',
+            actions: [{ type: 'reportLost', params: errorOf }, 'forgetShards', 'forgetMember']
+          },
+          { guard: { type: 'mustRejoin', params: errorOf }, target: 'failing' },
+          { guard: { type: 'isRetryable', params: errorOf }, target: 'failing' }
+        ]
+      }
+    },
+    syncing: {
+      invoke: {
+        src: 'sync',
+        input: ({ context }) => ({
+          group: context.group,
+          instanceId: context.instanceId,
+          memberId: context.memberId,
+          generation: context.joined.generation,
+          node: context.node,
+          shards: context.shards,
+          members: context.joined.members
+        }),
+        onDone: {
+          target: 'beating',
+          actions: [
+            { type: 'takeSeat', params: ({ event }) => ({ shards: event.output }) },
+            'disarmSession',
+            'reportAssignment'
+          ]
+        },
+        onError: [
+          {
+            guard: { type: 'isUnknown', params: errorOf },
+            target: 'failing',
+            actions: [{ type: 'reportLost', params: errorOf }, 'forgetShards', 'forgetMember']
+          },
+          { guard: { type: 'mustRejoin', params: errorOf }, target: 'joining' },
+          { guard: { type: 'isRetryable', params: errorOf }, target: 'failing' }
+        ]
+      }
+    },
+    beating: {
+      on: {
+        'heartbeat.acked': { actions: ['clearFailures', 'disarmSession'] },
+        'session.expired': { target: 'joining', actions: ['reportExpired', 'forgetShards'] }
+      },
+      invoke: {
+        src: 'heartbeat',
+        input: ({ context }) => ({
+          group: context.group,
+          instanceId: context.instanceId,
+          memberId: context.memberId,
+          generation: context.generation,
+          node: context.node,
+          sessionTimeoutMs: context.sessionTimeoutMs
+        }),
+        onDone: 'joining',
+        onError: [
+          {
+            guard: { type: 'isUnknown', params: errorOf },
+            target: 'joining',
+            actions: [{ type: 'reportLost', params: errorOf }, 'forgetShards', 'forgetMember']
+          },
+          {
+            guard: { type: 'isPassedOver', params: errorOf },
+            target: 'joining',
+            actions: [{ type: 'reportLost', params: errorOf }, 'forgetShards']
+          },
+          { guard: { type: 'isRetryable', params: errorOf }, target: 'failing' }
+        ]
+      }
+    },
+    /** Waits before the coordinator is looked up again. The first failure in a row starts the session's clock. */
+    failing: {
+      entry: [
+        enqueueActions(({ context, enqueue }) => {
+          if (context.failures === 0) enqueue('armSession')
+        }),
+        'countFailure'
+      ],
+      after: { backoff: 'finding' }
+    },
+    leaving: {
+      invoke: {
+        src: 'leave',
+        input: ({ context }) => ({
+          group: context.group,
+          instanceId: context.instanceId,
+          memberId: context.memberId,
+          generation: context.generation,
+          node: context.node
+        }),
+        onDone: 'left',
+        onError: 'left'
+      }
+    },
+    left: { type: 'final' }
   }
 })
+
+/** Sends to the parent, if there is one: `sendParent` would put a machine without a parent into error. */
+function tell(self: AnyActorRef, report: MembershipReport): void {
+  self._parent?.send(report)
+}
