@@ -60,6 +60,7 @@ export interface Joined {
 export interface SyncInput extends Seat {
   readonly node: number
   readonly shards: number
+  readonly sessionTimeoutMs: number
   readonly members: readonly GroupMember[]
 }
 
@@ -245,6 +246,7 @@ export const membershipMachine = setup({
           generation: context.joined.generation,
           node: context.node,
           shards: context.shards,
+          sessionTimeoutMs: context.sessionTimeoutMs,
           members: context.joined.members
         }),
         onDone: {
