@@ -1,0 +1,279 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Fault, toFault } from '../../errors.ts'
+import { AbortedFilter } from '../../records/aborted.ts'
+import { batchesOf, readHeader } from '../../records/batch.ts'
+import type { ByteBudget, Lease } from '../budget.ts'
+import type { FetchedSlice } from '../kafka/fetcher.ts'
+import type { TopicPartition } from '../kafka/topic-partition.ts'
+import { fromTask } from '../task.ts'
+import type { Chunk } from './chunk.ts'
+import { ChunkDraft, type DraftOptions, type RowEncoder } from './draft.ts'
+import { compileTemplate } from './template.ts'
+
+export type BuilderInput = TopicPartition
+
+export type BuilderCommand =
+  /** Begins an empty chunk at `position`; whatever was being built is thrown away. */
+  | { readonly type: 'begin'; readonly position: number }
+  | { readonly type: 'append'; readonly slice: FetchedSlice }
+  /** Finishes the chunk and begins the next one at its end. */
+  | { readonly type: 'cut' }
+  /** Takes nothing in any more, keeps the chunk. */
+  | { readonly type: 'close' }
+  /** Throws away what is being built, until the next `begin`. */
+  | { readonly type: 'halt' }
+  /** The chunk is published or given up: its credits go back. */
+  | { readonly type: 'settle'; readonly id: number }
+
+export type BuilderReport =
+  /** The chunk being built covers offsets up to `next`; `bytes` is what it holds in memory. */
+  | ({ readonly type: 'chunk.grew' } & Draft)
+  /** It takes nothing in until it is cut. */
+  | { readonly type: 'chunk.filled' }
+  | { readonly type: 'chunk.cut'; readonly chunk: Chunk }
+  /** What was fetched cannot be read; the builder waits for `begin`. */
+  | { readonly type: 'builder.faulted'; readonly fault: Fault }
+
+/** The chunk being built. */
+export interface Draft {
+  /** First offset not taken in yet. */
+  readonly next: number
+  readonly bytes: number
+  readonly records: number
+  /** Last stable offset as last seen, -1 before the first fetch. */
+  readonly end: number
+}
+
+export interface BuilderOptions {
+  readonly budget: ByteBudget
+  /** Directory template: see `compileTemplate`. */
+  readonly template: string
+  /** A chunk that holds this much in memory takes nothing in until it is cut. */
+  readonly rotateBytes: number
+  readonly encoder: (input: BuilderInput) => RowEncoder
+}
+
+/**
+ * Builds the chunks of one topic-partition from what was fetched, and holds their credits: those of a slice until its
+ * records are taken in, those of a chunk until it is settled.
+ */
+export function createBuilder(options: BuilderOptions) {
+  return fromTask<void, BuilderInput, BuilderCommand, BuilderReport>(
+    async ({ input, signal, report, receive }) => {
+      const ended = Promise.withResolvers<void>()
+      const builder = new Builder(options, input, report, ended.reject)
+      const end = () => {
+        builder.end()
+        ended.resolve()
+      }
+      if (signal.aborted) return
+      signal.addEventListener('abort', end, { once: true })
+      receive((command) => builder.obey(command))
+      await ended.promise.finally(end)
+    }
+  )
+}
+
+/** Compressed bytes that are taken in before other work gets a turn. */
+const TURN_BYTES = 256 * 1024
+
+/** A slice while its batches are taken in. */
+interface Work {
+  readonly slice: FetchedSlice
+  readonly batches: Iterator<Buffer, void>
+  readonly filter: AbortedFilter
+  /** Cut by the end of the chunk: the rest belongs into the next one. */
+  cut: Buffer | undefined
+}
+
+class Builder {
+  readonly #options: BuilderOptions
+  readonly #draftOptions: DraftOptions
+  readonly #report: (event: BuilderReport) => void
+  readonly #fail: (error: unknown) => void
+  readonly #queue: Work[] = []
+  /** Credits of finished chunks by their id. */
+  readonly #chunks = new Map<number, Lease>()
+  /** Credits of the draft; they grow with it. */
+  #leases: Lease[] = []
+  #leasedBytes = 0
+  #draft: ChunkDraft | undefined
+  /** Offset after the last slice that was accepted: the next one must begin there. */
+  #expected = -1
+  #end = -1
+  #filled = false
+  #closed = false
+  #pumping = false
+  #chunkId = 0
+
+  constructor(
+    options: BuilderOptions,
+    input: BuilderInput,
+    report: (event: BuilderReport) => void,
+    fail: (error: unknown) => void
+  ) {
+    this.#options = options
+    this.#report = report
+    this.#fail = fail
+    const { topic, partition } = input
+    const directoryOf = compileTemplate(options.template, topic, partition)
+    this.#draftOptions = { topic, partition, directoryOf, encoder: () => options.encoder(input) }
+  }
+
+  obey(command: BuilderCommand): void {
+    switch (command.type) {
+      case 'begin':
+        this.#drop()
+        this.#expected = command.position
+        this.#draft = new ChunkDraft(command.position, this.#draftOptions)
+        return
+      case 'append':
+        this.#append(command.slice)
+        return
+      case 'cut':
+        this.#cut()
+        return
+      case 'close':
+        this.#closed = true
+        this.#dropQueue()
+        return
+      case 'halt':
+        this.#drop()
+        return
+      case 'settle':
+        this.#chunks.get(command.id)?.release()
+        this.#chunks.delete(command.id)
+        return
+    }
+  }
+
+  end(): void {
+    this.#drop()
+    for (const lease of this.#chunks.values()) lease.release()
+    this.#chunks.clear()
+  }
+
+  #append(slice: FetchedSlice): void {
+    if (this.#draft === undefined || this.#closed) {
+      slice.lease.release()
+      return
+    }
+    if (slice.fetchOffset !== this.#expected) {
+      slice.lease.release()
+      const what = `fetched from offset ${slice.fetchOffset}, expected ${this.#expected}`
+      this.#fault(new Fault('fetch-out-of-order', what, { retryable: true }))
+      return
+    }
+    this.#expected = Math.max(slice.nextOffset, slice.fetchOffset)
+    this.#end = slice.lastStableOffset
+    const filter = new AbortedFilter(slice.aborted)
+    this.#queue.push({
+      slice,
+      batches: batchesOf(slice.recordSet)[Symbol.iterator](),
+      filter,
+      cut: undefined
+    })
+    void this.#pump()
+  }
+
+  /** Takes in what is queued until the chunk is full. Only one pump runs; whatever changes the state may start it. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      for (let work = this.#queue[0]; work !== undefined && !this.#filled; work = this.#queue[0]) {
+        if (this.#draft && this.#takeTurn(work, this.#draft)) this.#finishSlice(work)
+        await turn()
+      }
+    } catch (error) {
+      this.#fault(toFault(error))
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  /** True when the slice is used up. */
+  #takeTurn(work: Work, draft: ChunkDraft): boolean {
+    for (let bytes = 0; bytes < TURN_BYTES; ) {
+      const batch = work.cut ?? work.batches.next().value
+      if (batch === undefined) return true
+      bytes += batch.length
+      const header = readHeader(batch, 0)
+      // The filter is asked once per batch; one that was cut before had passed it.
+      const dropped = work.cut === undefined && (work.filter.isAborted(header) || header.control)
+      work.cut = undefined
+      if (header.lastOffset < draft.next) continue
+      if (dropped || header.count <= 0) draft.skip(header)
+      else if (!draft.take(batch, header)) work.cut = batch
+      if (work.cut !== undefined || draft.bytes >= this.#options.rotateBytes) {
+        this.#fill(draft)
+        return false
+      }
+    }
+    return false
+  }
+
+  #finishSlice({ slice }: Work): void {
+    this.#queue.shift()
+    this.#lease(this.#draft)
+    slice.lease.release()
+    this.#reportDraft()
+  }
+
+  #fill(draft: ChunkDraft): void {
+    this.#filled = true
+    this.#lease(draft)
+    this.#reportDraft()
+    this.#report({ type: 'chunk.filled' })
+  }
+
+  #cut(): void {
+    const draft = this.#draft
+    if (draft === undefined) return
+    const chunk = draft.finish(++this.#chunkId)
+    const bytes = chunk.files.reduce((sum, file) => sum + file.bytes, 0)
+    this.#chunks.set(chunk.id, this.#options.budget.takeNow(bytes))
+    this.#releaseDraft()
+    this.#draft = new ChunkDraft(chunk.to, this.#draftOptions)
+    this.#filled = false
+    this.#report({ type: 'chunk.cut', chunk })
+    void this.#pump()
+  }
+
+  /** Counts what the draft holds beyond what was counted for it before. */
+  #lease(draft: ChunkDraft | undefined): void {
+    const more = (draft?.bytes ?? 0) - this.#leasedBytes
+    if (more <= 0) return
+    this.#leases.push(this.#options.budget.takeNow(more))
+    this.#leasedBytes += more
+  }
+
+  #reportDraft(): void {
+    const draft = this.#draft
+    if (draft === undefined) return
+    const { next, bytes, records } = draft
+    this.#report({ type: 'chunk.grew', next, bytes, records, end: this.#end })
+  }
+
+  #fault(fault: Fault): void {
+    this.#drop()
+    if (fault.code === 'unknown') this.#fail(fault)
+    else this.#report({ type: 'builder.faulted', fault })
+  }
+
+  #drop(): void {
+    this.#dropQueue()
+    this.#releaseDraft()
+    this.#draft = undefined
+    this.#filled = false
+  }
+
+  #dropQueue(): void {
+    for (const { slice } of this.#queue.splice(0)) slice.lease.release()
+  }
+
+  #releaseDraft(): void {
+    for (const lease of this.#leases.splice(0)) lease.release()
+    this.#leasedBytes = 0
+  }
+}

@@ -1,0 +1,369 @@
+import { type AnyActorRef, and, assign, fromPromise, sendTo, setup, stateIn } from 'xstate'
+import type { FetchedSlice } from '../actors/kafka/fetcher.ts'
+import type { BuilderCommand, BuilderInput, BuilderReport, Draft } from '../actors/store/builder.ts'
+import type { OpenedChain } from '../actors/store/chain.ts'
+import type { Chunk } from '../actors/store/chunk.ts'
+import type { Entry } from '../actors/store/entry.ts'
+import { fromTask } from '../actors/task.ts'
+import { type Fault, toFault } from '../errors.ts'
+import type {
+  ChainEvent,
+  ChainInput,
+  ChainReport,
+  EntryInput,
+  LogRange,
+  PrepareInput,
+  ReportBody
+} from './chain-events.ts'
+
+export interface ChainContext extends ChainInput {
+  readonly opened: OpenedChain | undefined
+  /** The end of the last entry known to be committed, -1 before the chain was opened. */
+  readonly position: number
+  readonly draft: Draft
+  /** On its way into the store. */
+  readonly chunk: Chunk | undefined
+  readonly entry: Entry | undefined
+  /** Why it is not running, or was not the last time. */
+  readonly fault: Fault | undefined
+  /** Failures in a row. */
+  readonly failures: number
+  readonly kept: LogRange | undefined
+}
+
+const unbound = () => Promise.reject(new Error('actor not provided'))
+const noDraft: Draft = { next: -1, bytes: 0, records: 0, end: -1 }
+
+/** The store will not publish, or what was prepared is gone: an operator has to look. */
+const BLOCKING = new Set(['publish-blocked', 'prepared-gone'])
+/** Kafka no longer has what the chain needs next. */
+const LOSING = new Set(['offset-out-of-range', 'log-diverged'])
+
+/** `unknown` is a defect of ours: it escalates to the supervisor instead of looping here. */
+const isDefect = (fault: Fault) => fault.code === 'unknown'
+
+function report(
+  self: { readonly _parent?: AnyActorRef | undefined },
+  of: ChainInput,
+  body: ReportBody
+): void {
+  const { topic, partition, topicId } = of
+  self._parent?.send({ ...body, topic, partition, topicId } satisfies ChainReport)
+}
+
+const chainSetup = setup({
+  types: {
+    context: {} as ChainContext,
+    events: {} as ChainEvent,
+    input: {} as ChainInput
+  },
+  actors: {
+    builder: fromTask<void, BuilderInput, BuilderCommand, BuilderReport>(unbound),
+    /** Finds the end of the chain; writes its genesis when it has none. */
+    open: fromPromise<OpenedChain, ChainInput>(unbound),
+    /** Uploads the chunk's files invisibly; when that fails it discards what it has uploaded. */
+    prepare: fromPromise<Entry, PrepareInput>(unbound),
+    commit: fromPromise<'won' | 'lost', EntryInput>(unbound),
+    publish: fromPromise<void, EntryInput>(unbound),
+    head: fromPromise<void, EntryInput>(unbound),
+    discard: fromPromise<void, EntryInput>(unbound),
+    measure: fromPromise<LogRange, ChainInput>(unbound)
+  },
+  guards: {
+    isClosing: stateIn({ life: 'closing' }),
+    isIdle: stateIn({ work: { running: { pipeline: 'idle' } } }),
+    isEmpty: stateIn({ work: { running: { intake: 'empty' } } }),
+    hasUnpublished: ({ context }) => context.opened?.last !== undefined && !context.opened.published,
+    hasWon: (_, params: { outcome: 'won' | 'lost' }) => params.outcome === 'won',
+    /** All there is to read is published: whatever went wrong before is over. */
+    isCaughtUp: ({ context }, params: { draft: Draft }) =>
+      context.entry === undefined &&
+      context.chunk === undefined &&
+      params.draft.next === context.position &&
+      params.draft.end <= context.position,
+    hasGrown: ({ context }) => context.draft.next > (context.chunk?.to ?? context.position),
+    isBlocking: (_, params: { error: unknown }) => BLOCKING.has(toFault(params.error).code),
+    isLosing: (_, params: { error: unknown }) => LOSING.has(toFault(params.error).code),
+    isRetryable: (_, params: { error: unknown }) => toFault(params.error).retryable,
+    isKnown: (_, params: { error: unknown }) => !isDefect(toFault(params.error))
+  },
+  actions: {
+    keepOpened: assign((_, params: { opened: OpenedChain }) => ({
+      opened: params.opened,
+      position: params.opened.end,
+      draft: { ...noDraft, next: params.opened.end },
+      kept: undefined
+    })),
+    takeUnpublished: assign({ entry: ({ context }) => context.opened?.last }),
+    keepDraft: assign({ draft: (_, params: { draft: Draft }) => params.draft }),
+    keepChunk: assign({
+      chunk: (_, params: { chunk: Chunk }) => params.chunk,
+      draft: ({ context }, { chunk }) => ({ ...context.draft, next: chunk.to, bytes: 0, records: 0 })
+    }),
+    keepEntry: assign({ entry: (_, params: { entry: Entry }) => params.entry }),
+    keepRange: assign({ kept: (_, params: { range: LogRange }) => params.range }),
+    keepFault: assign({
+      fault: (_, params: { error: unknown }) => toFault(params.error),
+      failures: ({ context }) => context.failures + 1
+    }),
+    countLoss: assign({ failures: ({ context }) => context.failures + 1 }),
+    advance: assign({ position: ({ context }) => context.entry?.to ?? context.position }),
+    recover: assign({ fault: undefined, failures: 0 }),
+    forgetEntry: assign({ entry: undefined }),
+    forgetChunk: assign({ chunk: undefined }),
+    forgetDraft: assign({ draft: ({ context }) => ({ ...noDraft, end: context.draft.end }) }),
+    begin: sendTo('builder', ({ context }) => ({ type: 'begin', position: context.position })),
+    append: sendTo('builder', (_, params: { slice: FetchedSlice }) => ({
+      type: 'append',
+      slice: params.slice
+    })),
+    cut: sendTo('builder', { type: 'cut' }),
+    closeBuilder: sendTo('builder', { type: 'close' }),
+    halt: sendTo('builder', { type: 'halt' }),
+    settle: sendTo('builder', ({ context }) => ({ type: 'settle', id: context.chunk?.id ?? -1 })),
+    reportOpened: ({ context, self }) =>
+      report(self, context, {
+        type: 'chain.opened',
+        position: context.position,
+        leaderEpoch: context.opened?.last?.leaderEpoch ?? -1
+      }),
+    reportClosed: ({ context, self }) => report(self, context, { type: 'chain.closed' }),
+    reportThrottled: ({ context, self }) => report(self, context, { type: 'chain.throttled' }),
+    reportRelaxed: ({ context, self }) => report(self, context, { type: 'chain.relaxed' }),
+    reportAdvanced: ({ context, self }) => {
+      if (context.entry) report(self, context, { type: 'chain.advanced', entry: context.entry })
+    },
+    reportLost: ({ context, self }) => {
+      if (context.entry) report(self, context, { type: 'chain.lost', entry: context.entry })
+    },
+    reportFault: ({ context, self }, params: { error: unknown }) =>
+      report(self, context, { type: 'chain.faulted', fault: toFault(params.error) })
+  },
+  delays: {
+    age: ({ context }) => context.rotateAgeMs,
+    backoff: ({ context }) =>
+      Math.min(context.backoffMaxMs, context.backoffMinMs * 2 ** Math.min(context.failures - 1, 20)),
+    patience: ({ context }) => context.backoffMaxMs
+  }
+})
+
+/** Where a failure leads. A defect has no route: it escalates. */
+const routes = <E>(errorOf: (event: E) => unknown) => {
+  const params = ({ event }: { event: E }) => ({ error: errorOf(event) })
+  const actions = [
+    { type: 'keepFault', params },
+    { type: 'reportFault', params }
+  ] as const
+  return [
+    { guard: { type: 'isBlocking', params }, target: '#publishBlocked', actions },
+    { guard: { type: 'isLosing', params }, target: '#dataLoss', actions },
+    { guard: { type: 'isRetryable', params }, target: '#reopening', actions },
+    { guard: { type: 'isKnown', params }, target: '#held', actions }
+  ] as const
+}
+const onError = routes((event: { readonly error: unknown }) => event.error)
+const onFault = routes((event: { readonly fault: Fault }) => event.fault)
+const endWhenClosing = { guard: 'isClosing', target: '#ended' } as const
+
+/** Both are there in every state that asks: `keepOpened` and `keepEntry` (or `takeUnpublished`) came before. */
+const entryInput = ({ context }: { context: ChainContext }): EntryInput => ({
+  opened: context.opened as OpenedChain,
+  entry: context.entry as Entry
+})
+
+const intake = chainSetup.createStateConfig({
+  initial: 'empty',
+  on: {
+    'chunk.grew': [
+      {
+        guard: { type: 'isCaughtUp', params: ({ event }) => ({ draft: event }) },
+        actions: [{ type: 'keepDraft', params: ({ event }) => ({ draft: event }) }, 'recover']
+      },
+      { actions: { type: 'keepDraft', params: ({ event }) => ({ draft: event }) } }
+    ]
+  },
+  states: {
+    /** Nothing was taken in since the last cut. */
+    empty: { always: { guard: 'hasGrown', target: 'growing' } },
+    growing: {
+      always: { guard: 'isClosing', target: 'ripe' },
+      on: { 'chunk.filled': 'ripe', rotate: 'ripe' },
+      after: { age: 'ripe' }
+    },
+    ripe: { always: [{ guard: 'isIdle', target: 'cutting' }, { target: 'waiting' }] },
+    /** The last chunk is still on its way: fetching pauses, so that one slow partition does not eat the credits. */
+    waiting: {
+      entry: 'reportThrottled',
+      exit: 'reportRelaxed',
+      always: { guard: 'isIdle', target: 'cutting' }
+    },
+    cutting: { entry: 'cut', on: { 'chunk.cut': 'empty' } }
+  }
+})
+
+const pipeline = chainSetup.createStateConfig({
+  initial: 'resuming',
+  states: {
+    resuming: {
+      always: [
+        { guard: 'hasUnpublished', target: 'publishing', actions: 'takeUnpublished' },
+        { target: 'idle' }
+      ]
+    },
+    idle: {
+      on: {
+        'chunk.cut': {
+          target: 'preparing',
+          actions: { type: 'keepChunk', params: ({ event }) => ({ chunk: event.chunk }) }
+        }
+      }
+    },
+    preparing: {
+      invoke: {
+        src: 'prepare',
+        input: ({ context }) => ({ opened: context.opened as OpenedChain, chunk: context.chunk as Chunk }),
+        onDone: {
+          target: 'committing',
+          actions: { type: 'keepEntry', params: ({ event }) => ({ entry: event.output }) }
+        },
+        onError
+      }
+    },
+    /** A failure here leaves it open whether the entry stands: nothing is discarded, reopening tells. */
+    committing: {
+      invoke: {
+        src: 'commit',
+        input: entryInput,
+        onDone: [
+          {
+            guard: { type: 'hasWon', params: ({ event }) => ({ outcome: event.output }) },
+            target: 'publishing',
+            actions: 'advance'
+          },
+          { target: '#discarding', actions: ['countLoss', 'reportLost'] }
+        ],
+        onError
+      }
+    },
+    publishing: { invoke: { src: 'publish', input: entryInput, onDone: 'heading', onError } },
+    heading: {
+      invoke: {
+        src: 'head',
+        input: entryInput,
+        onDone: {
+          target: 'idle',
+          actions: ['reportAdvanced', 'recover', 'settle', 'forgetChunk', 'forgetEntry']
+        },
+        onError
+      }
+    }
+  }
+})
+
+/**
+ * One chain of the commit log: one topic-partition on its way into a store.
+ *
+ *     work   opening ─▶ running ─▶ (lost) discarding ─▶ reopening ─▶ opening …
+ *     intake     empty ─▶ growing ─▶ (full, old, asked) ripe ─▶ cutting ─▶ empty …
+ *     pipeline   idle ─▶ preparing ─▶ committing ─▶ publishing ─▶ heading ─▶ idle …
+ *
+ * The next chunk grows while the last one is on its way. The order is the promise: an entry is committed when the entry
+ * before it is published and the head says so; nothing is published that was not committed; and nothing is discarded
+ * that an entry may name. Every failure takes one path: let go of everything, open the chain anew, go on from there.
+ */
+export const chainMachine = chainSetup.createMachine({
+  id: 'chain',
+  context: ({ input }) => ({
+    ...input,
+    opened: undefined,
+    position: -1,
+    draft: noDraft,
+    chunk: undefined,
+    entry: undefined,
+    fault: undefined,
+    failures: 0,
+    kept: undefined
+  }),
+  type: 'parallel',
+  invoke: {
+    src: 'builder',
+    id: 'builder',
+    input: ({ context }) => ({ topic: context.topic, partition: context.partition })
+  },
+  on: {
+    // Slices of an assignment that is over go to the builder too: it returns their credits.
+    'records.sliced': { actions: { type: 'append', params: ({ event }) => ({ slice: event.slice }) } }
+  },
+  states: {
+    life: {
+      initial: 'open',
+      states: {
+        open: { on: { drain: { target: 'closing', actions: ['closeBuilder', 'reportClosed'] } } },
+        closing: { type: 'final' }
+      }
+    },
+    work: {
+      initial: 'opening',
+      states: {
+        opening: {
+          always: endWhenClosing,
+          invoke: {
+            src: 'open',
+            input: ({ context }) => context,
+            onDone: {
+              target: 'running',
+              actions: { type: 'keepOpened', params: ({ event }) => ({ opened: event.output }) }
+            },
+            onError
+          }
+        },
+        running: {
+          type: 'parallel',
+          entry: ['begin', 'reportOpened'],
+          exit: ['halt', 'settle', 'forgetChunk', 'forgetDraft', 'reportClosed'],
+          always: { guard: and(['isClosing', 'isEmpty', 'isIdle']), target: '#ended' },
+          on: { 'builder.faulted': onFault, 'fetch.faulted': onFault },
+          states: { intake, pipeline }
+        },
+        /** Another writer's entry stands where ours would have: our bytes are garbage, and only ours. */
+        discarding: {
+          id: 'discarding',
+          invoke: {
+            src: 'discard',
+            input: entryInput,
+            onDone: 'reopening',
+            onError: [{ guard: { type: 'isKnown', params: ({ event }) => event }, target: 'reopening' }]
+          },
+          exit: 'forgetEntry'
+        },
+        reopening: {
+          id: 'reopening',
+          entry: 'forgetEntry',
+          always: endWhenClosing,
+          after: { backoff: 'opening' }
+        },
+        publishBlocked: {
+          id: 'publishBlocked',
+          entry: 'forgetEntry',
+          always: endWhenClosing,
+          after: { patience: 'opening' }
+        },
+        dataLoss: {
+          id: 'dataLoss',
+          entry: 'forgetEntry',
+          always: endWhenClosing,
+          invoke: {
+            src: 'measure',
+            input: ({ context }) => context,
+            onDone: { actions: { type: 'keepRange', params: ({ event }) => ({ range: event.output }) } },
+            // The loss is told without its exact range then, and measured again at the next try.
+            onError: [{ guard: { type: 'isKnown', params: ({ event }) => event }, actions: [] }]
+          },
+          after: { patience: 'opening' }
+        },
+        held: { id: 'held', entry: 'forgetEntry', always: endWhenClosing, after: { patience: 'opening' } },
+        ended: { id: 'ended', type: 'final' }
+      }
+    }
+  }
+})
