@@ -1,0 +1,374 @@
+// biome-ignore-all lint/style/noNonNullAssertion: the columns' tables have one length
+import { Fault } from '../errors.ts'
+import type { ColumnSink, ColumnSpec } from './columns.ts'
+import { DecimalReader } from './decimal.ts'
+import { JsonScanner, kinds } from './json.ts'
+import { unescapeInto } from './json-string.ts'
+import { parseTimestamp } from './timestamp.ts'
+
+export type { ColumnAppender, ColumnSink, ColumnSpec, ColumnType } from './columns.ts'
+
+/**
+ * Tweets as rows. Read are the X API v1.1 (`id_str`, `user`, `retweeted_status` …), API v2 as its stream sends it
+ * (`{"data": …, "includes": {"users": […]}}`) and a bare v2 tweet. In which order places are looked at, the table says.
+ *
+ * - What is missing or null is null; only a missing id is a reason to refuse the tweet.
+ * - What is there but of a wrong type, or out of the column's range, refuses the whole tweet: a wrong value never
+ *   appears, and a null always means that the sender said nothing. Ids may be digits or a string of digits, counts are
+ *   numbers without fraction or exponent, everything else has the one type that the API documents.
+ * - `is_retweet` is never null: neither API marks a tweet that is none.
+ * - Text is kept as it was sent, U+0000 included; half a surrogate pair becomes U+FFFD.
+ */
+
+interface TweetColumn extends ColumnSpec {
+  /** Where in the tweet: the first that is there and not null. */
+  readonly tweet: readonly string[]
+  /** Where in the author, of API v2, when the tweet itself does not say. */
+  readonly author?: string
+}
+
+const id = { type: 'int64', nullable: true } as const
+const count = { type: 'int32', nullable: true } as const
+const text = { type: 'string', nullable: true } as const
+
+const table: readonly TweetColumn[] = [
+  { name: 'id', type: 'int64', nullable: false, tweet: ['/id_str', '/id'] },
+  { name: 'text', ...text, tweet: ['/extended_tweet/full_text', '/note_tweet/text', '/full_text', '/text'] },
+  { name: 'source', ...text, tweet: ['/source'] },
+  { name: 'is_retweet', type: 'boolean', nullable: true, tweet: [] },
+  { name: 'user_name', ...text, tweet: ['/user/name'], author: '/name' },
+  { name: 'created_at', type: 'timestamp', nullable: true, tweet: ['/created_at'] },
+  { name: 'retweet_count', ...count, tweet: ['/retweet_count', '/public_metrics/retweet_count'] },
+  { name: 'user_location', ...text, tweet: ['/user/location'], author: '/location' },
+  { name: 'in_reply_to_user_id', ...id, tweet: ['/in_reply_to_user_id_str', '/in_reply_to_user_id'] },
+  { name: 'in_reply_to_status_id', ...id, tweet: ['/in_reply_to_status_id_str', '/in_reply_to_status_id'] },
+  { name: 'user_screen_name', ...text, tweet: ['/user/screen_name'], author: '/username' },
+  { name: 'user_description', ...text, tweet: ['/user/description'], author: '/description' },
+  {
+    name: 'friends_count',
+    ...count,
+    tweet: ['/user/friends_count'],
+    author: '/public_metrics/following_count'
+  },
+  {
+    name: 'statuses_count',
+    ...count,
+    tweet: ['/user/statuses_count'],
+    author: '/public_metrics/tweet_count'
+  },
+  {
+    name: 'followers_count',
+    ...count,
+    tweet: ['/user/followers_count'],
+    author: '/public_metrics/followers_count'
+  }
+]
+
+export const tweetColumns: readonly ColumnSpec[] = table.map(({ name, type, nullable }) => ({
+  name,
+  type,
+  nullable
+}))
+
+const indexes = (type: ColumnSpec['type']) => [...table.keys()].filter((index) => table[index]!.type === type)
+const [TEXTS, IDS, COUNTS, TIMES] = [
+  indexes('string'),
+  indexes('int64'),
+  indexes('int32'),
+  indexes('timestamp')
+]
+const [ID, IS_RETWEET, REPLY_TO] = ['id', 'is_retweet', 'in_reply_to_status_id'].map((name) =>
+  table.findIndex((column) => column.name === name)
+) as [number, number, number]
+
+/** Members that must be objects, or arrays, when they are there. */
+const objects = ['/user', '/extended_tweet', '/note_tweet', '/retweeted_status', '/public_metrics']
+const arrays = ['/referenced_tweets']
+
+/** The slots of one kind of tweet: at the top of the document, or in its `data`. */
+interface Layout {
+  /** By column, in the order of preference. */
+  readonly columns: readonly (readonly number[])[]
+  readonly objects: readonly number[]
+  readonly arrays: readonly number[]
+  readonly retweeted: number
+  readonly references: number
+  readonly authorId: number
+}
+
+/** Collects pointers as they are asked for. */
+class Pointers {
+  readonly list: string[] = []
+
+  readonly slot = (pointer: string): number => {
+    const known = this.list.indexOf(pointer)
+    return known >= 0 ? known : this.list.push(pointer) - 1
+  }
+
+  layout(prefix: string): Layout {
+    const slot = (pointer: string) => this.slot(prefix + pointer)
+    return {
+      columns: table.map((column) => column.tweet.map(slot)),
+      objects: objects.map(slot),
+      arrays: arrays.map(slot),
+      retweeted: slot('/retweeted_status'),
+      references: slot('/referenced_tweets'),
+      authorId: slot('/author_id')
+    }
+  }
+}
+
+const tweetPointers = new Pointers()
+const ROOT = tweetPointers.slot('')
+const DATA = tweetPointers.slot('/data')
+const USERS = tweetPointers.slot('/includes/users')
+const layouts = { plain: tweetPointers.layout(''), enveloped: tweetPointers.layout('/data') }
+
+const authorPointers = new Pointers()
+const AUTHOR_ID = authorPointers.slot('/id')
+const authorSlots = table.map(({ author }) => (author === undefined ? [] : [authorPointers.slot(author)]))
+
+const [REFERENCE_TYPE, REFERENCE_ID] = [0, 1] as const
+
+/** Turns tweets into rows. One object, many tweets; not re-entrant. */
+export class TweetExtractor {
+  readonly #tweet = new JsonScanner(tweetPointers.list)
+  readonly #author = new JsonScanner(authorPointers.list)
+  readonly #reference = new JsonScanner(['/type', '/id'])
+  readonly #decimal = new DecimalReader()
+  #document: Buffer = Buffer.alloc(0)
+  /** Unescaped text of the current tweet. */
+  #scratch: Buffer = Buffer.allocUnsafe(4096)
+  #scratchEnd = 0
+  /** The row, by column: whether there is a value, and by the column's type where it is or what. */
+  readonly #present = new Uint8Array(table.length)
+  readonly #buffers: Buffer[] = table.map(() => this.#document)
+  readonly #starts = new Int32Array(table.length)
+  readonly #ends = new Int32Array(table.length)
+  readonly #numbers = new Float64Array(table.length)
+  readonly #highs = new Int32Array(table.length)
+  readonly #lows = new Int32Array(table.length)
+
+  /**
+   * Appends the tweet in `[start, end)` to the first columns of `into`, which are `tweetColumns`. When it is no tweet,
+   * says why, and nothing has been appended.
+   */
+  extract(buffer: Buffer, start: number, end: number, into: ColumnSink): 'ok' | { readonly reason: string } {
+    const reason = this.#read(buffer, start, end)
+    if (reason !== undefined) return { reason }
+    this.#append(into)
+    return 'ok'
+  }
+
+  #read(buffer: Buffer, start: number, end: number): string | undefined {
+    this.#document = buffer
+    this.#scratchEnd = 0
+    this.#present.fill(0)
+    const malformed = this.#tweet.scan(buffer, start, end)
+    if (malformed !== undefined) return malformed
+    const found = this.#tweet.kinds
+    if (found[ROOT] !== kinds.object) return 'not an object'
+    const layout = found[DATA] === kinds.object ? layouts.enveloped : layouts.plain
+    return (
+      this.#checkShape(layout) ??
+      this.#readReferences(layout) ??
+      this.#readAuthor(layout) ??
+      this.#readColumns(this.#tweet, layout.columns) ??
+      (this.#present[ID] === 1 ? undefined : 'id is missing')
+    )
+  }
+
+  #checkShape(layout: Layout): string | undefined {
+    const found = this.#tweet.kinds
+    for (const slot of layout.objects) {
+      if (found[slot]! > kinds.null && found[slot] !== kinds.object)
+        return `${tweetPointers.list[slot]} is not an object`
+    }
+    for (const slot of layout.arrays) {
+      if (found[slot]! > kinds.null && found[slot] !== kinds.array)
+        return `${tweetPointers.list[slot]} is not an array`
+    }
+    return undefined
+  }
+
+  /** `is_retweet`, and in API v2 which tweet is replied to. */
+  #readReferences(layout: Layout): string | undefined {
+    const { kinds: found, starts, ends } = this.#tweet
+    let retweet = found[layout.retweeted] === kinds.object
+    let reason: string | undefined
+    if (found[layout.references] === kinds.array) {
+      const reference = this.#reference
+      reference.some(this.#document, starts[layout.references]!, ends[layout.references]!, () => {
+        if (this.#is(reference, REFERENCE_TYPE, RETWEETED)) retweet = true
+        if (this.#is(reference, REFERENCE_TYPE, REPLIED_TO)) {
+          reason ??= this.#readId(REPLY_TO, reference, REFERENCE_ID)
+        }
+        return false
+      })
+    }
+    this.#present[IS_RETWEET] = 1
+    this.#numbers[IS_RETWEET] = retweet ? 1 : 0
+    return reason
+  }
+
+  /** The author's columns, from the included user with the tweet's `author_id`. */
+  #readAuthor(layout: Layout): string | undefined {
+    const { kinds: found, starts, ends } = this.#tweet
+    if (layout !== layouts.enveloped || found[layout.authorId]! <= kinds.null) return undefined
+    if (!this.#isId(this.#tweet, layout.authorId)) return 'author_id is not a 64-bit integer'
+    if (found[USERS]! <= kinds.null) return undefined
+    if (found[USERS] !== kinds.array) return '/includes/users is not an array'
+    const { high, low } = this.#decimal
+    const author = this.#author
+    const isAuthor = () =>
+      this.#isId(author, AUTHOR_ID) && this.#decimal.high === high && this.#decimal.low === low
+    const included = author.some(this.#document, starts[USERS]!, ends[USERS]!, isAuthor)
+    return included ? this.#readColumns(author, authorSlots) : undefined
+  }
+
+  /** Reads the columns for which one of their slots has a value; those without stay as they are. */
+  #readColumns(scanner: JsonScanner, slots: readonly (readonly number[])[]): string | undefined {
+    let reason: string | undefined
+    for (const column of TEXTS) {
+      const slot = firstPresent(scanner, slots[column]!)
+      if (slot >= 0) reason ??= this.#readText(column, scanner, slot)
+    }
+    for (const column of IDS) {
+      const slot = firstPresent(scanner, slots[column]!)
+      if (slot >= 0) reason ??= this.#readId(column, scanner, slot)
+    }
+    for (const column of COUNTS) {
+      const slot = firstPresent(scanner, slots[column]!)
+      if (slot >= 0) reason ??= this.#readCount(column, scanner, slot)
+    }
+    for (const column of TIMES) {
+      const slot = firstPresent(scanner, slots[column]!)
+      if (slot >= 0) reason ??= this.#readTime(column, scanner, slot)
+    }
+    return reason
+  }
+
+  #readText(column: number, scanner: JsonScanner, slot: number): string | undefined {
+    const kind = scanner.kinds[slot]
+    const [start, end] = [scanner.starts[slot]!, scanner.ends[slot]!]
+    if (kind === kinds.text) {
+      this.#buffers[column] = this.#document
+      this.#starts[column] = start
+      this.#ends[column] = end
+    } else if (kind === kinds.escaped) {
+      const room = this.#roomFor(end - start)
+      this.#buffers[column] = room
+      this.#starts[column] = this.#scratchEnd
+      this.#scratchEnd = unescapeInto(this.#document, start, end, room, this.#scratchEnd)
+      this.#ends[column] = this.#scratchEnd
+    } else return `${table[column]!.name} is not a string`
+    this.#present[column] = 1
+    return undefined
+  }
+
+  #readId(column: number, scanner: JsonScanner, slot: number): string | undefined {
+    if (!this.#isId(scanner, slot)) return `${table[column]!.name} is not a 64-bit integer`
+    this.#highs[column] = this.#decimal.high
+    this.#lows[column] = this.#decimal.low
+    this.#present[column] = 1
+    return undefined
+  }
+
+  #readCount(column: number, scanner: JsonScanner, slot: number): string | undefined {
+    const sound =
+      scanner.kinds[slot] === kinds.number &&
+      this.#decimal.read(this.#document, scanner.starts[slot]!, scanner.ends[slot]!) &&
+      this.#decimal.high === this.#decimal.low >> 31 // The upper half of a 32-bit integer is its sign.
+    if (!sound) return `${table[column]!.name} is not a 32-bit integer`
+    this.#numbers[column] = this.#decimal.low
+    this.#present[column] = 1
+    return undefined
+  }
+
+  #readTime(column: number, scanner: JsonScanner, slot: number): string | undefined {
+    const why = this.#readText(column, scanner, slot)
+    if (why !== undefined) return why
+    const time = parseTimestamp(this.#buffers[column]!, this.#starts[column]!, this.#ends[column]!)
+    if (Number.isNaN(time)) return `${table[column]!.name} is not a date`
+    this.#numbers[column] = time
+    return undefined
+  }
+
+  /** Reads a number or a string of digits to `#decimal`. */
+  #isId(scanner: JsonScanner, slot: number): boolean {
+    const kind = scanner.kinds[slot]
+    if (kind !== kinds.number && kind !== kinds.text) return false
+    return this.#decimal.read(this.#document, scanner.starts[slot]!, scanner.ends[slot]!)
+  }
+
+  #is(scanner: JsonScanner, slot: number, word: Buffer): boolean {
+    const [start, end] = [scanner.starts[slot]!, scanner.ends[slot]!]
+    if (scanner.kinds[slot] === kinds.text) return word.compare(this.#document, start, end) === 0
+    if (scanner.kinds[slot] !== kinds.escaped) return false
+    const plain = Buffer.alloc(end - start)
+    return word.compare(plain, 0, unescapeInto(this.#document, start, end, plain, 0)) === 0
+  }
+
+  /** The scratch buffer with room for `bytes` more. Values already in a smaller one keep that. */
+  #roomFor(bytes: number): Buffer {
+    if (this.#scratchEnd + bytes > this.#scratch.length) {
+      this.#scratch = Buffer.allocUnsafe(Math.max(this.#scratch.length * 2, bytes))
+      this.#scratchEnd = 0
+    }
+    return this.#scratch
+  }
+
+  #append({ columns }: ColumnSink): void {
+    const present = this.#present
+    for (const column of TEXTS) {
+      const appender = columns[column]!
+      if (present[column] === 0) appender.appendNull()
+      else appender.appendBytes(this.#buffers[column]!, this.#starts[column]!, this.#ends[column]!)
+    }
+    for (const column of IDS) {
+      const appender = columns[column]!
+      if (present[column] === 0) appender.appendNull()
+      else appender.appendInt64(this.#highs[column]!, this.#lows[column]!)
+    }
+    for (const column of COUNTS) {
+      const appender = columns[column]!
+      if (present[column] === 0) appender.appendNull()
+      else appender.appendNumber(this.#numbers[column]!)
+    }
+    for (const column of TIMES) {
+      const appender = columns[column]!
+      if (present[column] === 0) appender.appendNull()
+      else appender.appendNumber(this.#numbers[column]!)
+    }
+    columns[IS_RETWEET]!.appendBoolean(this.#numbers[IS_RETWEET] === 1)
+  }
+}
+
+const RETWEETED = Buffer.from('retweeted')
+const REPLIED_TO = Buffer.from('replied_to')
+
+const idScanner = new JsonScanner(['', '/data', '/id_str', '/id', '/data/id_str', '/data/id'])
+const idDecimal = new DecimalReader()
+
+/**
+ * The id of a tweet, as its decimal digits, after the whole document has been checked to be JSON. A Fault
+ * `event-invalid` says why there is none; its message holds nothing of the document.
+ */
+export function eventId(json: Buffer): string | Fault {
+  const malformed = idScanner.scan(json, 0, json.length)
+  if (malformed !== undefined) return new Fault('event-invalid', malformed)
+  const { kinds: found, starts, ends } = idScanner
+  if (found[0] !== kinds.object) return new Fault('event-invalid', 'not an object')
+  const slot = firstPresent(idScanner, found[1] === kinds.object ? [4, 5] : [2, 3])
+  if (slot < 0) return new Fault('event-invalid', 'id is missing')
+  const [start, end] = [starts[slot]!, ends[slot]!]
+  if ((found[slot] === kinds.number || found[slot] === kinds.text) && idDecimal.read(json, start, end)) {
+    return json.toString('latin1', start, end)
+  }
+  return new Fault('event-invalid', 'id is not a 64-bit integer')
+}
+
+function firstPresent(scanner: JsonScanner, slots: readonly number[]): number {
+  for (const slot of slots) if (scanner.kinds[slot]! > kinds.null) return slot
+  return -1
+}
