@@ -1,0 +1,267 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { Fault } from '../../errors.ts'
+import { at, type BatchHeader, bit } from '../../records/batch.ts'
+import { readInt64, writeInt64 } from '../../records/bytes.ts'
+import { crc32c } from '../../records/crc32c.ts'
+import { decodeRecords, encodeBatch } from '../../records/record.ts'
+import type { Disk } from './disk.ts'
+import { codes, KafkaError } from './errors.ts'
+import { type AbortedTransaction, Producers } from './producers.ts'
+import { fileName, Segment } from './segment.ts'
+
+export interface LogOptions {
+  readonly directory: string
+  readonly disk: Disk
+  /** The epoch of this broker's leadership, stamped into batches; rises with every start of the broker. */
+  readonly leaderEpoch: number
+  /** Read at each append, so that a change of the topic's config takes effect. */
+  readonly segmentBytes: () => number
+  readonly startOffset: number
+}
+
+export interface Appended {
+  readonly baseOffset: number
+  /** The broker's clock where the topic stamps LogAppendTime, else -1. */
+  readonly appendTime: number
+}
+
+export interface ReadResult {
+  readonly records: Buffer
+  /** Only for read_committed; otherwise null. */
+  readonly aborted: readonly AbortedTransaction[] | null
+}
+
+export interface OffsetAt {
+  readonly offset: number
+  readonly timestamp: number
+  readonly leaderEpoch: number
+}
+
+/** One partition: segments on disk, and in memory what has to be known of them. */
+export class PartitionLog {
+  readonly producers = new Producers()
+  readonly leaderEpoch: number
+  /** Called with the number of bytes after every append; a fetch in wait is one of them. */
+  readonly watchers = new Set<(bytes: number) => void>()
+  readonly #options: LogOptions
+  readonly #segments: Segment[] = []
+  /** Leader epochs that have batches, and the offset where each begins. */
+  readonly #epochs: { readonly epoch: number; readonly startOffset: number }[] = []
+  #startOffset: number
+  #endOffset: number
+
+  /** Opens the partition's directory and recovers: a torn tail is cut, all state follows from the batches. */
+  constructor(options: LogOptions) {
+    this.#options = options
+    this.leaderEpoch = options.leaderEpoch
+    this.#startOffset = options.startOffset
+    this.#endOffset = options.startOffset
+    mkdirSync(options.directory, { recursive: true })
+    this.#recover()
+    this.#enterEpoch(this.leaderEpoch, this.#endOffset)
+  }
+
+  get startOffset(): number {
+    return this.#startOffset
+  }
+
+  /** The offset of the next record: with one replica also the high watermark. */
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  get lastStableOffset(): number {
+    return this.producers.firstOngoing ?? this.#endOffset
+  }
+
+  /** The greatest timestamp, -1 when there are no records. */
+  get maxTimestamp(): number {
+    return this.#segments.reduce((greatest, segment) => Math.max(greatest, segment.maxTimestamp), -1)
+  }
+
+  /**
+   * Appends a client's batch, which must have been validated, and returns where it is; a repeated batch of an
+   * idempotent producer is not appended again. The batch's header is completed in place.
+   *
+   * @param appendTime the clock, for a topic with LogAppendTime; undefined keeps the producer's timestamps
+   */
+  append(batch: Buffer, header: BatchHeader, appendTime?: number): Appended {
+    if (header.producerId >= 0) {
+      const duplicate = this.producers.duplicateOf(header)
+      if (duplicate) return { baseOffset: duplicate.baseOffset, appendTime: duplicate.timestamp }
+      this.producers.check(header)
+    }
+    if (appendTime !== undefined) stampAppendTime(batch, appendTime)
+    const baseOffset = this.#write(batch, header.lastOffsetDelta + 1, appendTime ?? header.maxTimestamp)
+    if (header.producerId >= 0) {
+      const stamped =
+        appendTime === undefined ? header : { ...header, logAppendTime: true, maxTimestamp: appendTime }
+      this.producers.remember(stamped, baseOffset)
+    }
+    this.#notify(batch.length)
+    return { baseOffset, appendTime: appendTime ?? -1 }
+  }
+
+  /** Writes the marker that ends a producer's transaction here (KIP-98 control record). */
+  appendMarker(producerId: number, producerEpoch: number, committed: boolean, now: number): void {
+    const key = Buffer.from([0, 0, 0, committed ? 1 : 0])
+    const value = Buffer.alloc(6) // Version 0, coordinator epoch 0.
+    const record = { key, value, headers: [], timestamp: now }
+    const batch = encodeBatch([record], {
+      codec: 0,
+      producerId,
+      producerEpoch,
+      transactional: true,
+      control: true
+    })
+    const offset = this.#write(batch, 1, now)
+    this.producers.end(producerId, producerEpoch, offset, committed)
+    this.#notify(batch.length)
+  }
+
+  /**
+   * Reads from `offset` on. Throws `OFFSET_OUT_OF_RANGE`.
+   *
+   * @param committed read_committed: nothing at or beyond the last stable offset, and the aborted list
+   * @param atLeastOne the first batch comes whole even if it is larger than `maxBytes`
+   */
+  read(offset: number, maxBytes: number, committed: boolean, atLeastOne: boolean): ReadResult {
+    if (offset < this.#startOffset || offset > this.#endOffset) {
+      throw new KafkaError(codes.OFFSET_OUT_OF_RANGE, `offset ${offset} is out of range`)
+    }
+    const limit = committed ? this.lastStableOffset : this.#endOffset
+    if (offset >= limit) return { records: Buffer.alloc(0), aborted: committed ? [] : null }
+    const records = this.#read(offset, maxBytes, limit === this.#endOffset ? Infinity : limit, atLeastOne)
+    if (!committed) return { records, aborted: null }
+    return { records, aborted: this.producers.abortedWithin(offset, endOf(records)) }
+  }
+
+  /** The first record with this timestamp or a later one. */
+  offsetAt(timestamp: number): OffsetAt | undefined {
+    for (const segment of this.#segments) {
+      const from = segment.offsetBeforeTimestamp(timestamp)
+      if (from === undefined) continue
+      for (const batch of segment.batchesFrom(Math.max(from, this.#startOffset))) {
+        if (readInt64(batch, at.maxTimestamp) < timestamp) continue
+        const record = decodeRecords(batch).find(
+          (one) => one.timestamp >= timestamp && one.offset >= this.#startOffset
+        )
+        if (record) return { ...record, leaderEpoch: batch.readInt32BE(at.leaderEpoch) }
+      }
+    }
+    return undefined
+  }
+
+  /** Where a leader epoch ended (KIP-101, KIP-279): the largest epoch up to it, and the offset after its last. */
+  endOfEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } {
+    const undefinedEpoch = { epoch: -1, endOffset: -1 }
+    if (epoch === this.leaderEpoch) return { epoch, endOffset: this.#endOffset }
+    const next = this.#epochs.findIndex((entry) => entry.epoch > epoch)
+    const higher = this.#epochs[next]
+    if (higher === undefined) return undefinedEpoch
+    const floor = this.#epochs[next - 1]
+    return { epoch: floor?.epoch ?? epoch, endOffset: higher.startOffset }
+  }
+
+  /** Drops records below `offset`; whole segments go from the disk. */
+  truncateFront(offset: number): void {
+    this.#startOffset = Math.max(this.#startOffset, offset)
+    while ((this.#segments[1]?.baseOffset ?? Infinity) <= this.#startOffset) this.#segments.shift()?.remove()
+  }
+
+  close(): void {
+    for (const segment of this.#segments) segment.close()
+  }
+
+  /** Closes and deletes the partition. */
+  remove(): void {
+    this.close()
+    this.#notify(0)
+    rmSync(this.#options.directory, { recursive: true, force: true })
+  }
+
+  /** Wakes those who wait for data, without there being any: something else about the partition changed. */
+  #notify(bytes: number): void {
+    for (const watcher of this.watchers) watcher(bytes)
+  }
+
+  #write(batch: Buffer, offsets: number, maxTimestamp: number): number {
+    const baseOffset = this.#endOffset
+    writeInt64(batch, baseOffset, at.baseOffset)
+    batch.writeInt32BE(this.leaderEpoch, at.leaderEpoch)
+    this.#active(batch.length).append(batch, baseOffset, maxTimestamp)
+    this.#endOffset = baseOffset + offsets
+    return baseOffset
+  }
+
+  #active(bytes: number): Segment {
+    const last = this.#segments.at(-1)
+    if (last && (last.size === 0 || last.size + bytes <= this.#options.segmentBytes())) return last
+    const segment = new Segment(this.#options.directory, this.#endOffset, this.#options.disk)
+    this.#segments.push(segment)
+    return segment
+  }
+
+  #read(offset: number, maxBytes: number, limit: number, atLeastOne: boolean): Buffer {
+    let low = 0
+    let high = this.#segments.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((this.#segments[middle]?.baseOffset ?? 0) <= offset) low = middle
+      else high = middle - 1
+    }
+    return this.#segments[low]?.read(offset, maxBytes, limit, atLeastOne) ?? Buffer.alloc(0)
+  }
+
+  #recover(): void {
+    const offsets = readdirSync(this.#options.directory)
+      .filter((name) => name.endsWith('.log'))
+      .map((name) => Number.parseInt(name, 10))
+      .sort((a, b) => a - b)
+    for (const [index, baseOffset] of offsets.entries()) {
+      const newest = index === offsets.length - 1
+      const segment = new Segment(this.#options.directory, baseOffset, this.#options.disk)
+      this.#segments.push(segment)
+      this.#endOffset = Math.max(this.#endOffset, baseOffset)
+      const batches = segment.recover(newest)
+      let step = batches.next()
+      for (; !step.done; step = batches.next()) this.#replay(step.value.header, step.value.batch)
+      if (step.value > 0 && !newest) {
+        throw new Fault('log-corrupt', `${this.#options.directory}/${fileName(baseOffset)} is damaged`)
+      }
+    }
+    this.truncateFront(this.#startOffset)
+  }
+
+  #replay(header: BatchHeader, batch: Buffer): void {
+    this.#endOffset = header.lastOffset + 1
+    this.#enterEpoch(header.leaderEpoch, header.baseOffset)
+    if (header.control) {
+      const committed = decodeRecords(batch)[0]?.key?.readInt16BE(2) === 1
+      this.producers.end(header.producerId, header.producerEpoch, header.baseOffset, committed)
+    } else if (header.producerId >= 0) {
+      this.producers.remember(header, header.baseOffset)
+    }
+  }
+
+  #enterEpoch(epoch: number, startOffset: number): void {
+    if ((this.#epochs.at(-1)?.epoch ?? -1) < epoch) this.#epochs.push({ epoch, startOffset })
+  }
+}
+
+/** The offset after the last batch of a record set; a cut last batch counts, as far as its header is there. */
+function endOf(records: Buffer): number {
+  let end = 0
+  for (let start = 0; start + at.baseTimestamp <= records.length; ) {
+    end = readInt64(records, start) + records.readInt32BE(start + at.lastOffsetDelta) + 1
+    start += records.readInt32BE(start + at.length) + at.leaderEpoch
+  }
+  return end
+}
+
+/** LogAppendTime: the broker's clock replaces the timestamps, so the CRC has to be made anew. */
+function stampAppendTime(batch: Buffer, now: number): void {
+  batch.writeInt16BE(batch.readInt16BE(at.attributes) | bit.logAppendTime, at.attributes)
+  writeInt64(batch, now, at.maxTimestamp)
+  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc)
+}

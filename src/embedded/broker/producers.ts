@@ -1,0 +1,151 @@
+import type { BatchHeader } from '../../records/batch.ts'
+import { codes, KafkaError } from './errors.ts'
+
+/** Batches that are remembered per producer; a retry of one is answered with its original offset. */
+const REMEMBERED_BATCHES = 5
+const SEQUENCE_MAX = 0x7fffffff
+
+interface RememberedBatch {
+  readonly firstSequence: number
+  readonly lastSequence: number
+  readonly baseOffset: number
+  readonly timestamp: number
+}
+
+interface ProducerState {
+  epoch: number
+  /** Batches of this epoch, oldest first. */
+  batches: RememberedBatch[]
+}
+
+/** One aborted transaction in a partition, as consumers need it to filter (KIP-98). */
+export interface AbortedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+  /** The offset of its marker. */
+  readonly lastOffset: number
+  /** The last stable offset once the marker was written. */
+  readonly lastStableOffset: number
+}
+
+/**
+ * What one partition knows of its producers: idempotence, ongoing transactions, aborted ones. Rules and error codes
+ * are those of Kafka 4.1's `ProducerAppendInfo` and `ProducerStateManager`.
+ */
+export class Producers {
+  readonly #states = new Map<number, ProducerState>()
+  /** Producer id to the first offset of its ongoing transaction; in the order of those offsets. */
+  readonly #ongoing = new Map<number, number>()
+  /** In the order of their markers. */
+  readonly #aborted: AbortedTransaction[] = []
+
+  /** The first offset of the earliest ongoing transaction, undefined when there is none. */
+  get firstOngoing(): number | undefined {
+    return this.#ongoing.values().next().value
+  }
+
+  /** Whether this producer, in this epoch, has written in a transaction that has no marker yet. */
+  isOngoing(producerId: number, epoch: number): boolean {
+    return this.#ongoing.has(producerId) && this.#states.get(producerId)?.epoch === epoch
+  }
+
+  /** The remembered batch that this one repeats, if it does. */
+  duplicateOf(header: BatchHeader): RememberedBatch | undefined {
+    const state = this.#states.get(header.producerId)
+    if (state === undefined || state.epoch !== header.producerEpoch) return undefined
+    const last = lastSequence(header)
+    return state.batches.find(
+      (batch) => batch.firstSequence === header.baseSequence && batch.lastSequence === last
+    )
+  }
+
+  /** Refuses what a client may not append: an old epoch, a gap in its sequence, a stray plain batch. */
+  check(header: BatchHeader): void {
+    const state = this.#states.get(header.producerId)
+    if (state === undefined) return
+    if (header.producerEpoch < state.epoch) {
+      throw new KafkaError(
+        codes.INVALID_PRODUCER_EPOCH,
+        `epoch ${header.producerEpoch} of producer ${header.producerId} is older than ${state.epoch}`
+      )
+    }
+    const expected = header.producerEpoch === state.epoch ? nextSequence(state.batches.at(-1)) : 0
+    if (header.baseSequence !== expected) {
+      throw new KafkaError(
+        codes.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        `producer ${header.producerId} sent sequence ${header.baseSequence} where ${expected} was expected`
+      )
+    }
+    if (!header.transactional && this.#ongoing.has(header.producerId)) {
+      throw new KafkaError(
+        codes.INVALID_TXN_STATE,
+        `producer ${header.producerId} has a transaction open and sent a plain batch`
+      )
+    }
+  }
+
+  /** Takes note of an appended data batch. */
+  remember(header: BatchHeader, baseOffset: number): void {
+    const state = this.#enter(header.producerId, header.producerEpoch)
+    state.batches.push({
+      firstSequence: header.baseSequence,
+      lastSequence: lastSequence(header),
+      baseOffset,
+      timestamp: header.logAppendTime ? header.maxTimestamp : -1
+    })
+    if (state.batches.length > REMEMBERED_BATCHES) state.batches.shift()
+    if (header.transactional && !this.#ongoing.has(header.producerId)) {
+      this.#ongoing.set(header.producerId, baseOffset)
+    }
+  }
+
+  /** Takes note of a marker at `offset`, which ends the producer's transaction and fences its older epochs. */
+  end(producerId: number, epoch: number, offset: number, committed: boolean): void {
+    this.#enter(producerId, epoch)
+    const firstOffset = this.#ongoing.get(producerId)
+    if (firstOffset === undefined) return
+    this.#ongoing.delete(producerId)
+    if (committed) return
+    const lastStableOffset = this.firstOngoing ?? offset + 1
+    this.#aborted.push({ producerId, firstOffset, lastOffset: offset, lastStableOffset })
+  }
+
+  /** Aborted transactions that touch `[from, to)`, in the order of their markers, as Kafka lists them. */
+  abortedWithin(from: number, to: number): readonly AbortedTransaction[] {
+    let low = 0
+    let high = this.#aborted.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#aborted[middle]?.lastOffset ?? 0) >= from) high = middle
+      else low = middle + 1
+    }
+    const found: AbortedTransaction[] = []
+    for (let index = low; index < this.#aborted.length; index++) {
+      const aborted = this.#aborted[index]
+      if (aborted === undefined) break
+      if (aborted.firstOffset < to) found.push(aborted)
+      if (aborted.lastStableOffset >= to) break
+    }
+    return found
+  }
+
+  #enter(producerId: number, epoch: number): ProducerState {
+    const state = this.#states.get(producerId) ?? { epoch, batches: [] }
+    if (state.epoch !== epoch) {
+      state.epoch = epoch
+      state.batches = []
+    }
+    this.#states.set(producerId, state)
+    return state
+  }
+}
+
+function lastSequence(header: BatchHeader): number {
+  const last = header.baseSequence + header.lastOffsetDelta
+  return last > SEQUENCE_MAX ? last - SEQUENCE_MAX - 1 : last
+}
+
+function nextSequence(last: RememberedBatch | undefined): number {
+  if (last === undefined) return 0
+  return last.lastSequence === SEQUENCE_MAX ? 0 : last.lastSequence + 1
+}
