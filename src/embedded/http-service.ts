@@ -26,7 +26,7 @@ export interface HttpService {
   /** The answer that a fault rule asks for. */
   readonly fault: (code: number, error: string | undefined, request: IncomingMessage) => Reply
   /** How this service behaves when the disk is full; by default `handle` fails with ENOSPC before any effect. */
-  readonly diskFull?: (request: IncomingMessage) => Promise<Reply>
+  readonly diskFull?: (request: IncomingMessage, response: ServerResponse) => Promise<Reply>
 }
 
 export interface RunningService {
@@ -95,7 +95,7 @@ async function answer(
 ): Promise<Reply | undefined> {
   try {
     if (!diskFull) return await service.handle(request, response)
-    if (service.diskFull !== undefined) return await service.diskFull(request)
+    if (service.diskFull !== undefined) return await service.diskFull(request, response)
     throw diskFullError()
   } catch (error) {
     return service.failed(error, request)

@@ -12,6 +12,9 @@ import {
 } from 'node:fs'
 import { Fault } from '../errors.ts'
 
+/** No file: its number may be another's by now. */
+const CLOSED = -1
+
 /**
  * The durable state of an embedded service: JSON lines that are appended before anything is acknowledged and replayed
  * at start. Calls are synchronous, so that one entry is one atomic step of the service.
@@ -48,6 +51,7 @@ export class Journal<Entry> {
 
   /** Makes an entry durable. A full disk throws (`ENOSPC`) and leaves the journal as it was. */
   append(entry: Entry): void {
+    if (this.#file === CLOSED) throw new Fault('journal-closed', `${this.#path} is closed`)
     const line = Buffer.from(`${JSON.stringify(entry)}\n`)
     try {
       for (let done = 0; done < line.length; ) {
@@ -73,8 +77,10 @@ export class Journal<Entry> {
     this.#entries = entries.length
   }
 
+  /** Later appends throw. */
   close(): void {
     closeSync(this.#file)
+    this.#file = CLOSED
   }
 }
 

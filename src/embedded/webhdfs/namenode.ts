@@ -1,0 +1,202 @@
+import type { Reply } from '../http-service.ts'
+import { RemoteError } from './errors.ts'
+import type { FileSystem } from './filesystem.ts'
+import type { Inode } from './inode.ts'
+import type { User } from './permissions.ts'
+import { invalid, Parameters, type WebHdfsRequest } from './request.ts'
+
+/** One operation at the NameNode. */
+interface Call {
+  readonly fileSystem: FileSystem
+  readonly path: string
+  readonly op: string
+  readonly parameters: Parameters
+  readonly user: User
+  /** Where a DataNode serves this request. */
+  readonly dataNodeUrl: (extra: Readonly<Record<string, string>>) => string
+  readonly listingMax: number
+}
+
+type Handler = (call: Call) => Reply
+
+const handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  GET: {
+    OPEN: open,
+    GETFILESTATUS: fileStatus,
+    LISTSTATUS: listStatus,
+    LISTSTATUS_BATCH: listStatusBatch,
+    GETCONTENTSUMMARY: contentSummary,
+    GETHOMEDIRECTORY: ({ user }) => json({ Path: `/user/${user.name}` })
+  },
+  PUT: {
+    CREATE: ({ dataNodeUrl, parameters }) =>
+      redirect(
+        parameters,
+        dataNodeUrl({
+          createflag: '',
+          createparent: parameters.text('createparent') ?? 'true',
+          overwrite: parameters.text('overwrite') ?? 'false'
+        })
+      ),
+    MKDIRS: ({ fileSystem, user, path, parameters }) =>
+      json({ boolean: fileSystem.mkdirs(user, path, parameters.permission(0o755)) }),
+    RENAME: rename,
+    SETPERMISSION: ({ fileSystem, user, path, parameters }) => {
+      fileSystem.setPermission(user, path, parameters.permission(0o755))
+      return empty
+    },
+    SETOWNER: ({ fileSystem, user, path, parameters }) => {
+      fileSystem.setOwner(user, path, parameters.text('owner'), parameters.text('group'))
+      return empty
+    }
+  },
+  POST: {
+    APPEND: ({ fileSystem, user, path, parameters, dataNodeUrl }) => {
+      if (fileSystem.find(user, path) === undefined) {
+        throw new RemoteError('FileNotFoundException', `File ${path} not found.`)
+      }
+      fileSystem.readable(user, path)
+      return redirect(parameters, dataNodeUrl({}))
+    }
+  },
+  DELETE: {
+    DELETE: ({ fileSystem, user, path, parameters }) =>
+      json({ boolean: fileSystem.delete(user, path, parameters.boolean('recursive', false)) })
+  }
+}
+
+export interface NameNode {
+  readonly fileSystem: FileSystem
+  readonly superuser: string
+  readonly groups: Readonly<Record<string, readonly string[]>>
+  readonly listingMax: number
+  /** `http://host:port` of the DataNode. */
+  readonly dataNode: string
+}
+
+/** Serves the NameNode's half of WebHDFS (REST API of Hadoop 3.4). Throws `RemoteError`. */
+export function serveNameNode(nameNode: NameNode, request: WebHdfsRequest): Reply {
+  const handler = handlers[request.method]?.[request.op]
+  if (handler === undefined) throw invalid('op', `${request.op} is not a valid ${request.method} operation.`)
+  const parameters = new Parameters(request.parameters)
+  const user = parameters.user(nameNode.superuser, nameNode.groups)
+  const { path, op } = request
+  const dataNodeUrl = (extra: Readonly<Record<string, string>>) => {
+    const query = new URLSearchParams(request.parameters)
+    query.delete('noredirect')
+    query.set('user.name', user.name)
+    for (const [name, value] of Object.entries(extra)) query.set(name, value)
+    return `${nameNode.dataNode}/webhdfs/v1${path.split('/').map(encodeURIComponent).join('/')}?${query}`
+  }
+  const { fileSystem, listingMax } = nameNode
+  return handler({ fileSystem, path, op, parameters, user, dataNodeUrl, listingMax })
+}
+
+const empty: Reply = { status: 200, headers: { 'content-type': 'application/octet-stream' } }
+
+function json(value: unknown): Reply {
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) }
+}
+
+function redirect(parameters: Parameters, location: string): Reply {
+  if (parameters.boolean('noredirect', false)) return json({ Location: location })
+  return { status: 307, headers: { location, 'content-type': 'application/octet-stream' } }
+}
+
+function open({ fileSystem, user, path, op, parameters, dataNodeUrl }: Call): Reply {
+  const offset = parameters.count('offset') ?? 0
+  const inode = fileSystem.find(user, path)
+  if (inode === undefined) throw new RemoteError('FileNotFoundException', `File ${path} not found.`)
+  const bytes = inode.type === 'file' ? inode.bytes : 0
+  if (offset >= bytes && bytes > 0) {
+    const message = `Offset=${offset} out of the range [0, ${bytes}); ${op}, path=${path}`
+    throw new RemoteError('IOException', message)
+  }
+  if (inode.type === 'file') fileSystem.readable(user, path)
+  return redirect(parameters, dataNodeUrl({ offset: String(offset) }))
+}
+
+function fileStatus({ fileSystem, user, path }: Call): Reply {
+  const inode = fileSystem.find(user, path)
+  if (inode === undefined) throw new RemoteError('FileNotFoundException', `File does not exist: ${path}`)
+  return json({ FileStatus: statusOf(inode, '') })
+}
+
+function listStatus(call: Call): Reply {
+  return json({ FileStatuses: { FileStatus: listed(call).map((inode) => namedStatus(call, inode)) } })
+}
+
+function listStatusBatch(call: Call): Reply {
+  const startAfter = Buffer.from(call.parameters.text('startAfter') ?? '')
+  const rest = listed(call).filter((inode) => Buffer.compare(Buffer.from(inode.name), startAfter) > 0)
+  const page = rest.slice(0, call.listingMax)
+  return json({
+    DirectoryListing: {
+      partialListing: { FileStatuses: { FileStatus: page.map((inode) => namedStatus(call, inode)) } },
+      remainingEntries: rest.length - page.length
+    }
+  })
+}
+
+function listed({ fileSystem, user, path }: Call): readonly Inode[] {
+  return fileSystem.list(user, path)
+}
+
+/** A file that is listed itself has no suffix to its own path. */
+function namedStatus({ fileSystem, user, path }: Call, inode: Inode) {
+  return statusOf(inode, fileSystem.find(user, path) === inode ? '' : inode.name)
+}
+
+function statusOf(inode: Inode, pathSuffix: string) {
+  const isFile = inode.type === 'file'
+  return {
+    accessTime: isFile ? inode.modifiedMs : 0,
+    blockSize: isFile ? 134_217_728 : 0,
+    childrenNum: isFile ? 0 : inode.children.size,
+    fileId: inode.id,
+    group: inode.group,
+    length: isFile ? inode.bytes : 0,
+    modificationTime: inode.modifiedMs,
+    owner: inode.owner,
+    pathSuffix,
+    permission: inode.permission.toString(8),
+    replication: isFile ? 1 : 0,
+    storagePolicy: 0,
+    type: isFile ? 'FILE' : 'DIRECTORY'
+  }
+}
+
+function contentSummary({ fileSystem, user, path }: Call): Reply {
+  const { target, inodes } = fileSystem.subtree(user, path)
+  const files = inodes.filter((inode) => inode.type === 'file')
+  const length = files.reduce((sum, file) => sum + file.bytes, 0)
+  return json({
+    ContentSummary: {
+      directoryCount: inodes.length - files.length,
+      ecPolicy: target.type === 'file' ? 'Replicated' : '',
+      fileCount: files.length,
+      length,
+      quota: -1,
+      snapshotDirectoryCount: 0,
+      snapshotFileCount: 0,
+      snapshotLength: 0,
+      snapshotSpaceConsumed: 0,
+      spaceConsumed: length,
+      spaceQuota: -1,
+      typeQuota: {}
+    }
+  })
+}
+
+/** Without options the old rename, which answers with a boolean; with any of them `rename2`, which answers nothing. */
+function rename({ fileSystem, user, path, parameters }: Call): Reply {
+  const destination = parameters.destination()
+  const options = parameters.text('renameoptions')?.toUpperCase().split(',')
+  if (options === undefined) return json({ boolean: fileSystem.rename(user, path, destination) })
+  const unknown = options.find((option) => option !== 'NONE' && option !== 'OVERWRITE')
+  if (unknown !== undefined) {
+    throw invalid('renameoptions', `No enum constant org.apache.hadoop.fs.Options.Rename.${unknown}`)
+  }
+  fileSystem.rename2(user, path, destination, options.includes('OVERWRITE'))
+  return empty
+}
