@@ -1,0 +1,158 @@
+import { readEntry, readGenesis } from '../store/chain.ts'
+import type { ClosedEntry, Entry, EntryFile } from '../store/entry.ts'
+import { parseHead } from '../store/entry.ts'
+import {
+  type ChainId,
+  chainName,
+  chainPrefix,
+  entryId,
+  entryPath,
+  headPath,
+  parseLogPath,
+  sinkLogPrefix
+} from '../store/names.ts'
+import { inParallel } from '../store/parallel.ts'
+import type { Store } from '../store/store.ts'
+
+/** A chain of a sink's log that has a beginning. */
+export interface FoundChain {
+  /** `chainName(id)`: its row in the warehouse. */
+  readonly chain: string
+  readonly id: ChainId
+  /** First offset that it covers. */
+  readonly start: number
+}
+
+/** A range that may be loaded: its files are published, and their bytes are told. */
+export interface LoadableEntry {
+  readonly from: number
+  readonly to: number
+  /** Data files, in order; dead letters are not loaded. */
+  readonly files: readonly LoadableFile[]
+}
+
+export type LoadableFile = Pick<EntryFile, 'path' | 'bytes' | 'records' | 'sha256'>
+
+/** What the log says from a position on. */
+export interface Survey {
+  /** In order, without a gap, from the position on. */
+  readonly entries: readonly LoadableEntry[]
+  /** The greatest offset that the log is known to reach. */
+  readonly end: number
+  /**
+   * What comes after `entries`: nothing yet (`end`), perhaps more (`more`), an entry whose files are not visible yet
+   * (`unpublished`), the end of the generation (`closed`), or a hole: offsets that the log once covered and that
+   * nobody can read any more (`lost`).
+   */
+  readonly next:
+    | { readonly type: 'end' }
+    | { readonly type: 'more' }
+    | { readonly type: 'unpublished'; readonly path: string }
+    | { readonly type: 'closed'; readonly generation: number }
+    | { readonly type: 'lost'; readonly from: number; readonly to: number }
+}
+
+/** Requests to the store that run at once. */
+const PARALLEL = 8
+
+/**
+ * The chains of a sink. One listing request per chain: after the first name of a chain's directory the listing goes on
+ * behind it, so entries are not paged through. A chain without a genesis does not exist yet.
+ */
+export async function discoverChains(store: Store, sink: string, signal: AbortSignal): Promise<FoundChain[]> {
+  const ids: ChainId[] = []
+  for (let startAfter: string | undefined = ''; startAfter !== undefined; ) {
+    const id = await firstChainAfter(store, sink, startAfter, signal)
+    if (id !== undefined) ids.push(id)
+    startAfter = id === undefined ? undefined : `${chainPrefix(id)}~` // greater than every name in there
+  }
+  const found = await inParallel(ids, PARALLEL, async (id) => {
+    const genesis = await readGenesis(store, id, signal)
+    return genesis === undefined ? [] : [{ chain: chainName(id), id, start: genesis.start }]
+  })
+  return found.flat()
+}
+
+async function firstChainAfter(
+  store: Store,
+  sink: string,
+  startAfter: string,
+  signal: AbortSignal
+): Promise<ChainId | undefined> {
+  const options = startAfter === '' ? {} : { startAfter }
+  for await (const { path } of store.list(sinkLogPrefix(sink), options, signal)) {
+    const parsed = parseLogPath(path)
+    if (parsed !== undefined) return parsed.chain
+  }
+  return undefined
+}
+
+/**
+ * Reads at most `limit` loadable entries from `position` on. An entry is loadable when its successor exists, because
+ * nobody commits one before the last is published; or when the store shows every one of its files.
+ */
+export async function surveyChain(
+  store: Store,
+  { id, position, limit }: { readonly id: ChainId; readonly position: number; readonly limit: number },
+  signal: AbortSignal
+): Promise<Survey> {
+  const walked: Entry[] = []
+  let after: Entry | ClosedEntry | undefined
+  for (let next = position; ; next = after.to) {
+    after = await readEntry(store, id, next, signal)
+    if (after?.type !== 'entry' || walked.length === limit) break
+    walked.push(after)
+  }
+  const last = walked.at(-1)
+  const end = after?.type === 'entry' ? after.to : (last?.to ?? position)
+  if (last === undefined) {
+    if (after?.type === 'closed')
+      return { entries: [], end, next: { type: 'closed', generation: after.closed } }
+    return await beyondEnd(store, id, position, signal)
+  }
+  if (after?.type === 'entry') return { entries: walked.map(loadable), end, next: { type: 'more' } }
+  const hidden = await firstHiddenFile(store, last, signal)
+  if (hidden !== undefined) {
+    return { entries: walked.slice(0, -1).map(loadable), end, next: { type: 'unpublished', path: hidden } }
+  }
+  const next: Survey['next'] =
+    after === undefined ? { type: 'end' } : { type: 'closed', generation: after.closed }
+  return { entries: walked.map(loadable), end, next }
+}
+
+function loadable({ from, to, files }: Entry): LoadableEntry {
+  return {
+    from,
+    to,
+    files: files
+      .filter(({ kind }) => kind === 'data')
+      .map(({ path, bytes, records, sha256 }) => ({ path, bytes, records, sha256 }))
+  }
+}
+
+async function firstHiddenFile(store: Store, entry: Entry, signal: AbortSignal): Promise<string | undefined> {
+  const id = entryId(entry.chain, entry.from, entry.nonce)
+  const hidden = await inParallel(entry.files, PARALLEL, async ({ path, bytes }) => {
+    const found = await store.stat(path, signal)
+    const isOurs = found?.entryId === undefined || found.entryId === id
+    return found?.bytes === bytes && isOurs ? [] : [path]
+  })
+  return hidden.flat()[0]
+}
+
+/** No entry begins at the position: the log ends here, unless its head points farther. */
+async function beyondEnd(store: Store, id: ChainId, position: number, signal: AbortSignal): Promise<Survey> {
+  const content = await store.read(headPath(id), signal)
+  const head = content === undefined ? undefined : parseHead(content)
+  if (head === undefined || head.to <= position) return { entries: [], end: position, next: { type: 'end' } }
+  // The head may have moved between the two reads.
+  if ((await readEntry(store, id, position, signal)) !== undefined) {
+    return { entries: [], end: head.to, next: { type: 'more' } }
+  }
+  for await (const { path } of store.list(chainPrefix(id), { startAfter: entryPath(id, position) }, signal)) {
+    const file = parseLogPath(path)?.file
+    if (file?.type !== 'entry') break // genesis and head sort behind the entries
+    return { entries: [], end: head.to, next: { type: 'lost', from: position, to: file.from } }
+  }
+  return { entries: [], end: head.to, next: { type: 'lost', from: position, to: head.to } }
+}
