@@ -21,10 +21,12 @@ export interface PartitionFaulted extends TopicPartition {
   readonly fault: Fault
 }
 
-/** From a shard to the mirror, which passes it on to the fetcher. */
+/** From a shard to the mirror, which passes the first two on to the fetcher. */
 export type ShardReport =
   | { readonly type: 'fetch.assign'; readonly partitions: readonly FetchAssignment[] }
   | { readonly type: 'fetch.release'; readonly partitions: readonly TopicPartition[] }
+  /** What was taken is committed; the shard has ended. */
+  | { readonly type: 'shard.drained'; readonly shard: number }
 
 /** Where the writer expects the next slice of a partition to begin. */
 export interface Expectation extends TopicPartition {

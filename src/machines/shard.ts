@@ -212,6 +212,9 @@ export const shardMachine = shard.createMachine({
     },
     /** The writer is gone and its sockets are closed; the next one starts from the durable positions. */
     backoff: { after: { backoff: 'live' } },
-    drained: { type: 'final' }
+    drained: {
+      type: 'final',
+      entry: { type: 'report', params: ({ context }) => ({ type: 'shard.drained', shard: context.shard }) }
+    }
   }
 })

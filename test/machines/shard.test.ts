@@ -81,6 +81,7 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
         type: string
         partitions: { topic: string; position: number }[]
       }
+      if (report.type === 'shard.drained') continue
       const keys = report.partitions.map(({ topic }) => tp(topic, 0))
       if (report.type === 'fetch.assign') {
         for (const { topic, position } of report.partitions) {
