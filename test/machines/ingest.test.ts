@@ -176,7 +176,7 @@ test('every reachable state of an ingest keeps the invariants', () => {
   )
   expect(finished.length).toBeGreaterThan(0)
   for (const { world } of finished)
-    expect(world.durable, 'finished means that everything is committed').toBe(LINES)
+    expect(world.durable + world.given, 'finished means that everything is committed').toBe(LINES)
 })
 
 test('a source that cannot go on escalates with its code', () => {
