@@ -1,9 +1,16 @@
+import { Fault } from '../../errors.ts'
+import { AbortedFilter } from '../../records/aborted.ts'
+import { batchesOf, readHeader } from '../../records/batch.ts'
+import { decodeRecords } from '../../records/record.ts'
 import type { Cluster } from './cluster.ts'
+import { isMoved, kafkaFault } from './errors.ts'
+import { fetchApi, type PartitionAnswer } from './fetch.ts'
+import type { Link } from './link.ts'
+import { type TopicPartition, tp } from './topic-partition.ts'
+import { retrying } from './waiting.ts'
 
-export interface ReadInternalOptions {
+export interface ReadInternalOptions extends TopicPartition {
   readonly cluster: Cluster
-  readonly topic: string
-  readonly partition: number
   readonly signal: AbortSignal
   /** Called for every committed record in offset order; `value` null is a tombstone. */
   readonly onRecord: (record: InternalRecord) => void
@@ -11,23 +18,158 @@ export interface ReadInternalOptions {
   readonly transactionTimeoutMs: number
   /** First offset to read; the start of the log by default. */
   readonly from?: number
-  /** Called once when the restore has to wait for somebody's open transaction. */
-  readonly onHanging?: (producer: { readonly producerId: number; readonly firstOffset: number }) => void
+  /** Called at most once, when the read has to wait for somebody's open transaction. */
+  readonly onWaiting?: () => void
 }
 
 export interface InternalRecord {
   readonly offset: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** Milliseconds since 1970. */
   readonly timestamp: number
 }
 
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+const FETCH_BYTES = 512 * 1024
+const FETCH_WAIT_MS = 100
+/** The coordinator looks for transactions that have timed out every 10 s by default. */
+const HANGING_SLACK_MS = 12_000
+const LATEST = -1
+const EARLIEST = -2
+
 /**
  * Reads one partition of a topic of our own up to the high watermark of the moment, read_committed.
- * Rejects with `hanging-transaction` (retryable), which names the producer in front.
+ *
+ * The watermark comes from ListOffsets at isolation 0: a fetch answer's may be old on a fresh leader, and the last
+ * stable offset hides our own committed records while another writer's transaction in front of them is open. When that
+ * lasts longer than a transaction may, rejects with `hanging-transaction` (retryable), which names the producer. Rejects
+ * with `kafka-offset-out-of-range` when the log does not reach `from` any more.
  *
  * @returns the offset to go on from next time
  */
-export function readInternal(_options: ReadInternalOptions): Promise<{ nextOffset: number }> {
-  throw new Error('not yet')
+export async function readInternal(options: ReadInternalOptions): Promise<{ nextOffset: number }> {
+  const reader = new PartitionReader(options)
+  try {
+    const end = await reader.offset(LATEST)
+    let position = options.from ?? (await reader.offset(EARLIEST))
+    if (position > end) throw kafkaFault(1, `${reader.name}: position ${position} of ${end}`)
+    let stuckSince: number | undefined
+    while (position < end) {
+      const next = deliver(await reader.fetch(position, READ_COMMITTED), position, options.onRecord)
+      if (next > position) {
+        position = next
+        stuckSince = undefined
+        continue
+      }
+      if (stuckSince === undefined) options.onWaiting?.()
+      stuckSince ??= performance.now()
+      if (performance.now() - stuckSince > options.transactionTimeoutMs + HANGING_SLACK_MS) {
+        throw await reader.hanging(position)
+      }
+    }
+    return { nextOffset: position }
+  } finally {
+    reader.close()
+  }
+}
+
+/** Gives the committed records at and after `position` to `onRecord`; returns the offset after the last whole batch. */
+function deliver(
+  { recordSet, aborted }: PartitionAnswer,
+  position: number,
+  onRecord: (record: InternalRecord) => void
+): number {
+  const filter = new AbortedFilter(aborted)
+  let next = position
+  for (const batch of batchesOf(recordSet)) {
+    const header = readHeader(batch, 0)
+    const isAborted = filter.isAborted(header)
+    next = Math.max(next, header.lastOffset + 1)
+    if (isAborted || header.control) continue
+    for (const record of decodeRecords(batch)) if (record.offset >= position) onRecord(record)
+  }
+  return next
+}
+
+/** One partition's leader, found again when it moves. */
+class PartitionReader {
+  readonly name: string
+  readonly #options: ReadInternalOptions
+  #link: Link | undefined
+  #isLost = false
+
+  constructor(options: ReadInternalOptions) {
+    this.name = tp(options.topic, options.partition)
+    this.#options = options
+  }
+
+  async offset(timestamp: -1 | -2): Promise<number> {
+    const { cluster, topic, partition, signal } = this.#options
+    const found = await cluster.listOffsets([{ topic, partition, timestamp }], READ_UNCOMMITTED, signal)
+    return found.get(this.name) ?? 0
+  }
+
+  /** Retries what passes by itself for at most the cluster's request timeout. */
+  fetch(fetchOffset: number, isolation: 0 | 1): Promise<PartitionAnswer> {
+    const { cluster, topic, partition, signal } = this.#options
+    const partitions = [{ topic, partition, fetchOffset, leaderEpoch: -1, maxBytes: FETCH_BYTES }]
+    const request = fetchApi({
+      maxWaitMs: FETCH_WAIT_MS,
+      minBytes: 1,
+      maxBytes: FETCH_BYTES,
+      isolation,
+      sessionId: 0,
+      sessionEpoch: -1,
+      partitions,
+      forgotten: []
+    })
+    const attempt = async () => {
+      const link = await this.#leader()
+      const answer = (await link.call(request)).partitions[0]
+      const error = answer?.error ?? 3
+      if (answer === undefined || error !== 0) {
+        this.#isLost = isMoved(error)
+        throw kafkaFault(error, `${this.name} at ${fetchOffset}`)
+      }
+      return answer
+    }
+    return retrying(attempt, signal, cluster.requestTimeoutMs)
+  }
+
+  /** The transaction that the last stable offset waits for begins right there. */
+  async hanging(lastStableOffset: number): Promise<Fault> {
+    const { recordSet } = await this.fetch(lastStableOffset, READ_UNCOMMITTED)
+    const [first] = batchesOf(recordSet)
+    const who = first === undefined ? 'an unknown producer' : `producer ${readHeader(first, 0).producerId}`
+    return new Fault(
+      'hanging-transaction',
+      `${this.name}: the transaction of ${who} at offset ${lastStableOffset} does not end`,
+      { retryable: true }
+    )
+  }
+
+  close(): void {
+    this.#link?.destroy()
+  }
+
+  async #leader(): Promise<Link> {
+    const { cluster, topic, partition, signal } = this.#options
+    if (this.#link?.alive === true && !this.#isLost) return this.#link
+    this.#link?.destroy()
+    if (this.#isLost || cluster.leader(topic, partition) === undefined) {
+      await cluster.metadata(signal, [topic])
+      this.#isLost = false
+    }
+    const node = cluster.leader(topic, partition)
+    if (node === undefined) {
+      this.#isLost = true
+      throw kafkaFault(5, this.name)
+    }
+    this.#isLost = true
+    this.#link = await cluster.open(node, signal)
+    this.#isLost = false
+    return this.#link
+  }
 }

@@ -1,6 +1,15 @@
-import type { Fault } from '../../errors.ts'
+import protocol from 'kafkajs/src/protocol/requests/index.js'
+import { Fault } from '../../errors.ts'
+import { at, stamp } from '../../records/batch.ts'
+import { ask } from './ask.ts'
 import type { Cluster } from './cluster.ts'
-import type { TopicPartition } from './topic-partition.ts'
+import { type Question, TransactionCoordinator } from './coordinator.ts'
+import { kafkaFault } from './errors.ts'
+import { Leaders, type ProduceResult } from './leaders.ts'
+import { Sequences } from './sequences.ts'
+import { type TopicPartition, tp } from './topic-partition.ts'
+
+export type { ProduceResult } from './leaders.ts'
 
 export interface TransactionSessionOptions {
   readonly cluster: Cluster
@@ -13,20 +22,11 @@ export interface TransactionSessionOptions {
 }
 
 /** `markersPending`: the coordinator is still writing markers of the former transaction (error 51). */
-export type SessionState = 'idle' | 'fencing' | 'markersPending' | 'ready' | 'destroyed'
+export type SessionState = 'idle' | 'fencing' | 'markersPending' | 'ready' | 'doubtful' | 'destroyed'
 
 export interface OutgoingBatch extends TopicPartition {
   /** A whole RecordBatch v2. Stamped in place with producer, sequence and the transactional bit. */
   readonly batch: Buffer
-}
-
-/** The outcome for one batch; `fault` undefined means it was appended. */
-export interface ProduceResult extends TopicPartition {
-  /** Offset the first record got on the target, -1 when it failed. */
-  readonly baseOffset: number
-  /** Kafka's error code; -1 with a fault that is not Kafka's (no answer, link closed): outcome unknown. */
-  readonly error: number
-  readonly fault: Fault | undefined
 }
 
 export interface AddResult extends TopicPartition {
@@ -34,41 +34,233 @@ export interface AddResult extends TopicPartition {
   readonly fault: Fault | undefined
 }
 
+const { AddPartitionsToTxn, EndTxn, InitProducerId } = protocol.requests
+const UNKNOWN_MAPPING = 49
+const CONCURRENT_TRANSACTIONS = 51
+const OPERATION_NOT_ATTEMPTED = 55
+/** Errors of single partitions; whatever else AddPartitionsToTxn answers concerns the whole transaction. */
+const OF_ONE_PARTITION = new Set([3, 17, 29])
+const NO_ANSWER = -1
+
 /**
- * The primitives of one transactional id, without policy. Every abort is `fence`: there is no EndTxn(abort).
+ * The primitives of one transactional id, without policy. Every abort is `fence`: there is no EndTxn(abort), because a
+ * late batch of the aborted transaction would be accepted into the next one under the same epoch.
+ *
+ * After any failed batch, and after any doubt about a request's outcome, the session is `doubtful` and takes nothing but
+ * `fence`: what is open can no longer be committed.
  */
 export class TransactionSession {
-  constructor(_options: TransactionSessionOptions) {}
+  readonly #options: TransactionSessionOptions
+  readonly #coordinator: TransactionCoordinator
+  readonly #leaders: Leaders
+  readonly #sequences = new Sequences()
+  readonly #added = new Set<string>()
+  #producer = { producerId: -1, epoch: -1 }
+  #state: Exclude<SessionState, 'markersPending'> = 'idle'
+  #isPending = false
+  #unanswered = 0
+
+  constructor(options: TransactionSessionOptions) {
+    this.#options = options
+    const requestTimeoutMs = options.requestTimeoutMs ?? options.cluster.requestTimeoutMs
+    const { cluster, transactionalId } = options
+    this.#coordinator = new TransactionCoordinator({
+      cluster,
+      transactionalId,
+      requestTimeoutMs,
+      onMarkersPending: (isPending) => this.#become(this.#state, isPending)
+    })
+    this.#leaders = new Leaders({
+      cluster,
+      transactionalId,
+      requestTimeoutMs,
+      isHalted: () => this.#state !== 'ready',
+      onFault: () => this.#doubt()
+    })
+  }
 
   get state(): SessionState {
-    return 'idle'
+    return this.#isPending ? 'markersPending' : this.#state
+  }
+
+  /** Whether the open transaction holds partitions, so that `commit` has something to send. */
+  get isOpen(): boolean {
+    return this.#added.size > 0
   }
 
   /**
-   * InitProducerId: ends whatever was open under this id, and starts sequences at 0. Old sockets are destroyed first.
-   * Retries 51, 14, 15 and 16 until `signal` aborts; re-takes an expired id (49).
+   * InitProducerId: ends whatever was open under this id, and restarts sequences at 0. Old sockets are destroyed first,
+   * so that nothing of the old epoch is under way. Retries 14, 15, 16, 49, 51 and lost answers until `signal` aborts.
    */
-  fence(_signal: AbortSignal): Promise<{ producerId: number; epoch: number }> {
-    throw new Error('not yet')
-  }
-
-  /** AddPartitionsToTxn. Partitions that are already in the transaction are not asked for again. */
-  add(_partitions: readonly TopicPartition[], _signal: AbortSignal): Promise<AddResult[]> {
-    throw new Error('not yet')
+  async fence(signal: AbortSignal): Promise<{ producerId: number; epoch: number }> {
+    if (this.#state === 'destroyed') throw this.#notReady()
+    this.#become('fencing')
+    await Promise.all([this.#leaders.destroy(), this.#coordinator.destroy()])
+    this.#sequences.restart()
+    this.#added.clear()
+    const { transactionalId, timeoutMs: transactionTimeout } = this.#options
+    const answer = await this.#coordinate(
+      {
+        ask: (link, options) => ask(link, InitProducerId, { transactionalId, transactionTimeout }, options),
+        codeOf: ({ errorCode }) => (errorCode === UNKNOWN_MAPPING ? CONCURRENT_TRANSACTIONS : errorCode),
+        isRepeatable: true
+      },
+      signal
+    )
+    if (answer.errorCode !== 0) throw this.#failed(answer.errorCode)
+    this.#producer = { producerId: Number(answer.producerId), epoch: answer.producerEpoch }
+    this.#become('ready')
+    return this.#producer
   }
 
   /**
-   * Sends batches to the leaders, several per partition in order, and resolves when each one was answered or its
-   * socket is closed: then no buffer is referenced any longer. Results stand in the order of `batches`.
+   * AddPartitionsToTxn. Partitions that are already in the transaction are not asked for again; one whose leader cannot
+   * be reached, or whose topic is missing or forbidden, stays out of it with its fault, and the others go in.
    */
-  produce(_batches: readonly OutgoingBatch[], _signal: AbortSignal): Promise<ProduceResult[]> {
-    throw new Error('not yet')
+  async add(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<AddResult[]> {
+    this.#demandReady()
+    const faults = await this.#leaders.reach(partitions, signal)
+    const isOut = ({ topic, partition }: TopicPartition) => {
+      const key = tp(topic, partition)
+      return !this.#added.has(key) && !faults.has(key)
+    }
+    for (let missing = partitions.filter(isOut); missing.length > 0; missing = missing.filter(isOut)) {
+      this.#demandReady()
+      await this.#tryToAdd(missing, faults, signal)
+    }
+    return partitions.map(({ topic, partition }) => ({
+      topic,
+      partition,
+      fault: faults.get(tp(topic, partition))
+    }))
   }
 
-  /** EndTxn(commit). Nothing is sent when nothing was added. Any rejection: outcome unknown, `fence` and look. */
-  commit(_signal: AbortSignal): Promise<void> {
-    throw new Error('not yet')
+  /**
+   * Sends batches to the leaders, several per partition in order, and resolves when each one was answered or its socket
+   * is closed: then no buffer is referenced any longer. Results stand in the order of `batches`. Only for partitions
+   * that `add` has taken in. A `not-sent` fault blames nobody: an earlier batch had failed.
+   */
+  async produce(batches: readonly OutgoingBatch[], signal: AbortSignal): Promise<ProduceResult[]> {
+    this.#demandReady()
+    signal.throwIfAborted()
+    for (const { topic, partition } of batches) {
+      const key = tp(topic, partition)
+      if (!this.#added.has(key)) throw new Fault('partition-not-added', `${this.#name}: ${key}`)
+    }
+    for (const { topic, partition, batch } of batches) {
+      const count = batch.readInt32BE(at.lastOffsetDelta) + 1
+      const baseSequence = this.#sequences.take(topic, partition, count)
+      const { producerId, epoch: producerEpoch } = this.#producer
+      stamp(batch, { producerId, producerEpoch, baseSequence, transactional: true })
+    }
+    const onAbort = () => {
+      this.#doubt()
+      this.#leaders.cut()
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#unanswered++
+    try {
+      const outcomes = await this.#leaders.send(batches)
+      signal.throwIfAborted()
+      return outcomes
+    } finally {
+      this.#unanswered--
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
-  destroy(): void {}
+  /** EndTxn(commit). Nothing is sent when nothing was added (48). Any rejection: outcome unknown, `fence` and look. */
+  async commit(signal: AbortSignal): Promise<void> {
+    this.#demandReady()
+    if (this.#unanswered > 0) throw new Fault('produce-unanswered', `${this.#name}: commit came too early`)
+    if (this.#added.size === 0) return
+    const end = { ...this.#identity(), transactionResult: true }
+    const answer = await this.#coordinate(
+      {
+        ask: (link, options) => ask(link, EndTxn, end, options),
+        codeOf: ({ errorCode }) => errorCode,
+        isRepeatable: false
+      },
+      signal
+    )
+    if (answer.errorCode !== 0) throw this.#failed(answer.errorCode)
+    this.#added.clear()
+  }
+
+  /** Destroys all sockets. What is open ends by the coordinator's time-out or by whoever takes the id next. */
+  destroy(): void {
+    this.#become('destroyed')
+    void this.#leaders.destroy()
+    void this.#coordinator.destroy()
+  }
+
+  get #name(): string {
+    return `transactional id ${this.#options.transactionalId}`
+  }
+
+  #identity() {
+    const { producerId, epoch: producerEpoch } = this.#producer
+    return { transactionalId: this.#options.transactionalId, producerId, producerEpoch }
+  }
+
+  async #tryToAdd(
+    missing: readonly TopicPartition[],
+    faults: Map<string, Fault>,
+    signal: AbortSignal
+  ): Promise<void> {
+    const byTopic = Map.groupBy(missing, ({ topic }) => topic)
+    const topics = [...byTopic].map(([topic, of]) => ({ topic, partitions: of.map((one) => one.partition) }))
+    const args = { ...this.#identity(), topics }
+    const answer = await this.#coordinate(
+      {
+        ask: (link, options) => ask(link, AddPartitionsToTxn, args, options),
+        codeOf: ({ errors }) => errors[0]?.partitionErrors[0]?.errorCode ?? NO_ANSWER,
+        isRepeatable: false
+      },
+      signal
+    )
+    for (const { topic, partitionErrors } of answer.errors) {
+      for (const { partition, errorCode } of partitionErrors) {
+        const key = tp(topic, partition)
+        if (errorCode === 0) this.#added.add(key)
+        else if (OF_ONE_PARTITION.has(errorCode)) faults.set(key, kafkaFault(errorCode, `partition ${key}`))
+        else if (errorCode !== OPERATION_NOT_ATTEMPTED) throw this.#failed(errorCode)
+      }
+    }
+    if (answer.errors.length === 0) throw this.#failed(NO_ANSWER)
+  }
+
+  /** Asks the coordinator; a lost answer leaves the session doubtful. */
+  async #coordinate<A>(question: Question<A>, signal: AbortSignal): Promise<A> {
+    try {
+      return await this.#coordinator.ask(question, signal)
+    } catch (error) {
+      this.#doubt()
+      throw error
+    }
+  }
+
+  #failed(code: number): Fault {
+    this.#doubt()
+    return kafkaFault(code, this.#name)
+  }
+
+  #doubt(): void {
+    if (this.#state !== 'destroyed') this.#become('doubtful')
+  }
+
+  #demandReady(): void {
+    if (this.#state !== 'ready') throw this.#notReady()
+  }
+
+  #notReady(): Fault {
+    return new Fault('session-not-ready', `${this.#name} is ${this.#state}`, { retryable: true })
+  }
+
+  #become(state: Exclude<SessionState, 'markersPending'>, isPending = false): void {
+    const before = this.state
+    this.#state = state
+    this.#isPending = isPending
+    if (this.state !== before) this.#options.onState?.(this.state)
+  }
 }
