@@ -105,15 +105,20 @@ export class MemoryStore implements Store {
   }
 
   async publish(file: PreparedFile, signal: AbortSignal): Promise<void> {
-    await this.#call('publish', file.path, signal, () => {
-      const id = uploadOf(file.preparation)
-      const prepared = this.files.prepared.get(id)
-      const visible = this.files.visible.get(file.path)
-      if (visible?.entryId === file.entryId && visible.content.length === file.bytes) return
-      if (prepared === undefined) throw new Fault('prepared-gone', `${file.path}: ${id} is gone`)
-      this.files.prepared.delete(id)
-      this.#show(file.path, Buffer.concat(prepared.parts), prepared.entryId)
-    })
+    const id = uploadOf(file.preparation)
+    try {
+      await this.#call('publish', file.path, signal, () => {
+        const prepared = this.files.prepared.get(id)
+        this.files.prepared.delete(id)
+        if (prepared) this.#show(file.path, Buffer.concat(prepared.parts), prepared.entryId)
+      })
+    } catch (error) {
+      if (!this.files.visible.has(file.path)) throw error
+    }
+    const visible = this.files.visible.get(file.path)
+    if (!visible) throw new Fault('prepared-gone', `${file.path}: ${id} is gone`)
+    if (visible.entryId === file.entryId && visible.content.length === file.bytes) return
+    throw new Fault('publish-blocked', `${file.path} is another file`)
   }
 
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type S3Client,
+  UploadPartCommand
+} from '@aws-sdk/client-s3'
+import { Fault } from '../../errors.ts'
+import { inParallel } from '../store/parallel.ts'
+import type { DataFile, Preparation, UploadedPart } from '../store/store.ts'
+import { answerOf } from './faults.ts'
+
+export type Upload = Extract<Preparation, { readonly type: 'multipart' }>
+
+/** Where S3 keeps the entry id: `x-amz-meta-causeway-entry`. */
+export const ENTRY_METADATA = 'causeway-entry'
+
+/** S3 wants at least 5 MiB for every part but the last, and at most 10,000 parts. */
+const PART_BYTES_MIN = 8 * 1024 * 1024
+const PARTS_MAX = 10_000
+const PARALLEL_PARTS = 3
+const CLEAN_UP_MS = 5_000
+
+interface Part {
+  readonly partNumber: number
+  readonly body: Buffer
+}
+
+/** Uploads all parts and completes nothing, so that nobody sees the object. Gives the upload up when a part fails. */
+export async function uploadParts(
+  client: S3Client,
+  target: { readonly bucket: string; readonly key: string },
+  file: DataFile,
+  signal: AbortSignal
+): Promise<Upload> {
+  const { bucket: Bucket, key } = target
+  const create = new CreateMultipartUploadCommand({
+    Bucket,
+    Key: key,
+    ContentType: file.contentType,
+    Metadata: { [ENTRY_METADATA]: file.entryId },
+    ChecksumAlgorithm: 'SHA256'
+  })
+  const { UploadId: uploadId } = await client.send(create, { abortSignal: signal })
+  if (uploadId === undefined) throw new Fault('store-refused', `${key}: the upload got no id`)
+  try {
+    const parts = await inParallel([...partsOf(file)], PARALLEL_PARTS, async ({ partNumber, body }) => {
+      const checksum = createHash('sha256').update(body).digest('base64')
+      const upload = { Bucket, Key: key, UploadId: uploadId, PartNumber: partNumber, Body: body }
+      const command = new UploadPartCommand({
+        ...upload,
+        ContentLength: body.length,
+        ChecksumSHA256: checksum
+      })
+      const { ETag: etag, ChecksumSHA256: kept } = await client.send(command, { abortSignal: signal })
+      if (etag === undefined) throw new Fault('store-refused', `${key}: part ${partNumber} got no ETag`)
+      return { partNumber, etag, bytes: body.length, ...(kept !== undefined && { checksum: kept }) }
+    })
+    return { type: 'multipart', key, uploadId, checksumAlgorithm: algorithmOf(parts), parts }
+  } catch (error) {
+    await abortUpload(client, Bucket, { key, uploadId }, AbortSignal.timeout(CLEAN_UP_MS)).catch(
+      () => undefined
+    )
+    throw error
+  }
+}
+
+/** Completes an upload, whoever began it. No `If-None-Match`: the object may be there already, from this very upload. */
+export async function completeUpload(
+  client: S3Client,
+  bucket: string,
+  upload: Upload,
+  signal: AbortSignal
+): Promise<void> {
+  const parts = upload.parts.map(({ partNumber, etag, checksum }) => ({
+    PartNumber: partNumber,
+    ETag: etag,
+    ...(checksum !== undefined && { ChecksumSHA256: checksum })
+  }))
+  const command = new CompleteMultipartUploadCommand({
+    Bucket: bucket,
+    Key: upload.key,
+    UploadId: upload.uploadId,
+    MultipartUpload: { Parts: parts }
+  })
+  await client.send(command, { abortSignal: signal })
+}
+
+/** Throws the parts away; an upload that is not there any more is no error. */
+export async function abortUpload(
+  client: S3Client,
+  bucket: string,
+  { key, uploadId }: Pick<Upload, 'key' | 'uploadId'>,
+  signal: AbortSignal
+): Promise<void> {
+  const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId })
+  try {
+    await client.send(command, { abortSignal: signal })
+  } catch (error) {
+    if (answerOf(error).name !== 'NoSuchUpload') throw error
+  }
+}
+
+/** The file in slices of equal size, so that a greater file gets greater parts and not too many. */
+function* partsOf(file: DataFile): Generator<Part> {
+  const partBytes = Math.max(PART_BYTES_MIN, Math.ceil(file.bytes / PARTS_MAX))
+  let pending: Buffer[] = []
+  let pendingBytes = 0
+  let partNumber = 1
+  const take = (): Part => {
+    const body = pending.length === 1 && pending[0] ? pending[0] : Buffer.concat(pending)
+    pending = []
+    pendingBytes = 0
+    return { partNumber: partNumber++, body }
+  }
+  for (const part of file.parts) {
+    for (let start = 0; start < part.length; ) {
+      const end = Math.min(part.length, start + partBytes - pendingBytes)
+      pending.push(part.subarray(start, end))
+      pendingBytes += end - start
+      start = end
+      if (pendingBytes === partBytes) yield take()
+    }
+  }
+  if (pendingBytes > 0 || partNumber === 1) yield take()
+}
+
+/** Stores without checksums answer none; completing names only what they know. */
+function algorithmOf(parts: readonly UploadedPart[]): Upload['checksumAlgorithm'] {
+  return parts.every(({ checksum }) => checksum !== undefined) ? 'SHA256' : 'none'
+}

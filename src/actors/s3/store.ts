@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig
+} from '@aws-sdk/client-s3'
+import type { S3StoreConfig } from '../../config.ts'
+import { Fault } from '../../errors.ts'
+import { probeConditions } from '../store/probe.ts'
+import type {
+  CreateOutcome,
+  DataFile,
+  FileStat,
+  ListedFile,
+  ListOptions,
+  Preparation,
+  PreparedFile,
+  Store
+} from '../store/store.ts'
+import { answerOf, s3Fault } from './faults.ts'
+import { abortUpload, completeUpload, ENTRY_METADATA, type Upload, uploadParts } from './multipart.ts'
+
+export interface S3StoreOptions {
+  readonly bucket: string
+  /** Without slashes at its ends; empty for the bucket's root. */
+  readonly prefix: string
+  readonly region: string
+  readonly endpoint?: string | undefined
+  readonly pathStyle: boolean
+  /** Absent: the SDK's own chain (environment, profile, web identity, instance). */
+  readonly credentials?: S3Credentials | undefined
+  readonly requestTimeoutMs?: number
+}
+
+export interface S3Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+/** The store that `[store.NAME]` with `type = "s3"` describes. */
+export function createS3Store(config: S3StoreConfig): S3Store {
+  const { accessKeyId, secretAccessKey, ...options } = config
+  const credentials = accessKeyId &&
+    secretAccessKey && { accessKeyId: accessKeyId.reveal(), secretAccessKey: secretAccessKey.reveal() }
+  return new S3Store({ ...options, credentials })
+}
+
+const CONNECT_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 30_000
+const READ_ATTEMPTS = 3
+
+/**
+ * A `Store` on S3 and what speaks its protocol. A file becomes visible by completing its multipart upload, which any
+ * process can do that knows the parts; its entry id stands in the object's metadata. Conditional creation is
+ * `If-None-Match: *`.
+ *
+ * Writes whose answer matters are sent once: a retry inside the SDK of a write that succeeded answers 412, which would look
+ * like another writer.
+ */
+export class S3Store implements Store {
+  readonly uri: string
+  readonly #bucket: string
+  readonly #prefix: string
+  /** Retries by itself: for what can be repeated without a trace. */
+  readonly #repeatable: S3Client
+  readonly #once: S3Client
+
+  constructor(options: S3StoreOptions) {
+    this.#bucket = options.bucket
+    this.#prefix = options.prefix === '' ? '' : `${options.prefix}/`
+    this.uri = `s3://${options.bucket}/${options.prefix}`
+    const config = clientConfig(options)
+    this.#repeatable = new S3Client({ ...config, maxAttempts: READ_ATTEMPTS })
+    this.#once = new S3Client({ ...config, maxAttempts: 1 })
+  }
+
+  probe(signal: AbortSignal): Promise<void> {
+    return probeConditions(this, `log/v1/probe-${randomUUID()}.json`, signal)
+  }
+
+  async read(path: string, signal: AbortSignal): Promise<Buffer | undefined> {
+    const command = new GetObjectCommand(this.#object(path))
+    try {
+      const { Body } = await this.#repeatable.send(command, { abortSignal: signal })
+      return Buffer.from((await Body?.transformToByteArray()) ?? [])
+    } catch (error) {
+      signal.throwIfAborted()
+      if (answerOf(error).name === 'NoSuchKey') return undefined
+      throw s3Fault(error, `GET ${path}`)
+    }
+  }
+
+  async create(path: string, content: Buffer, signal: AbortSignal): Promise<CreateOutcome> {
+    const command = new PutObjectCommand({ ...this.#object(path), Body: content, IfNoneMatch: '*' })
+    try {
+      await this.#once.send(command, { abortSignal: signal })
+      return { outcome: 'created' }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (answerOf(error).status === 412) return { outcome: 'exists' }
+      const fault = s3Fault(error, `PUT ${path}`)
+      if (!fault.retryable) throw withoutConditions(error, this.uri) ?? fault
+      return { outcome: 'doubtful', fault }
+    }
+  }
+
+  async replace(path: string, content: Buffer, signal: AbortSignal): Promise<void> {
+    const command = new PutObjectCommand({ ...this.#object(path), Body: content })
+    await this.#faulting(`PUT ${path}`, signal, this.#repeatable.send(command, { abortSignal: signal }))
+  }
+
+  async stat(path: string, signal: AbortSignal): Promise<FileStat | undefined> {
+    const command = new HeadObjectCommand(this.#object(path))
+    try {
+      const head = await this.#repeatable.send(command, { abortSignal: signal })
+      return { bytes: head.ContentLength ?? 0, entryId: head.Metadata?.[ENTRY_METADATA] }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (answerOf(error).status === 404) return undefined
+      throw s3Fault(error, `HEAD ${path}`)
+    }
+  }
+
+  async *list(prefix: string, { startAfter }: ListOptions, signal: AbortSignal): AsyncGenerator<ListedFile> {
+    let token: string | undefined
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: `${this.#prefix}${prefix}`,
+        ...(startAfter !== undefined && { StartAfter: `${this.#prefix}${startAfter}` }),
+        ...(token !== undefined && { ContinuationToken: token })
+      })
+      const sent = this.#repeatable.send(command, { abortSignal: signal })
+      const page = await this.#faulting(`LIST ${prefix}`, signal, sent)
+      for (const { Key = '', Size = 0 } of page.Contents ?? []) {
+        yield { path: Key.slice(this.#prefix.length), bytes: Size }
+      }
+      token = page.IsTruncated ? page.NextContinuationToken : undefined
+    } while (token !== undefined)
+  }
+
+  async remove(path: string, signal: AbortSignal): Promise<void> {
+    const command = new DeleteObjectCommand(this.#object(path))
+    await this.#faulting(`DELETE ${path}`, signal, this.#repeatable.send(command, { abortSignal: signal }))
+  }
+
+  async prepare(file: DataFile, signal: AbortSignal): Promise<Preparation> {
+    const target = { bucket: this.#bucket, key: this.#key(file.path) }
+    const uploaded = uploadParts(this.#repeatable, target, file, signal)
+    const upload = await this.#faulting(`upload of ${file.path}`, signal, uploaded)
+    const bytes = upload.parts.reduce((sum, part) => sum + part.bytes, 0)
+    if (bytes === file.bytes) return upload
+    throw new Fault('prepared-short', `${file.path}: ${bytes} bytes uploaded, not ${file.bytes}`)
+  }
+
+  async publish(file: PreparedFile, signal: AbortSignal): Promise<void> {
+    let failure: unknown
+    try {
+      await completeUpload(this.#once, this.#bucket, uploadIn(file.preparation), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      failure = error
+    }
+    // Whatever the answer was: a repeated completion is 200 on one store and NoSuchUpload on another.
+    const found = await this.stat(file.path, signal)
+    if (found?.bytes === file.bytes && found.entryId === file.entryId) return
+    if (found) {
+      const what = `${file.path} holds ${found.bytes} bytes of entry ${found.entryId ?? '(none)'}`
+      throw new Fault('publish-blocked', `${what}, expected ${file.bytes} of ${file.entryId}`)
+    }
+    throw this.#unpublished(file, failure)
+  }
+
+  async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
+    const upload = uploadIn(preparation)
+    const aborted = abortUpload(this.#repeatable, this.#bucket, upload, signal)
+    await this.#faulting(`abort of ${upload.key}`, signal, aborted)
+  }
+
+  close(): void {
+    this.#repeatable.destroy()
+    this.#once.destroy()
+  }
+
+  /** Why a file is not there after its completion was asked for. */
+  #unpublished(file: PreparedFile, failure: unknown): Fault {
+    if (failure === undefined) {
+      const what = `${file.path}: completed, but HEAD does not find it`
+      return new Fault('store-unavailable', what, { retryable: true })
+    }
+    // Not proven gone: another process's completion may still be on its way. So the state is shown and looked at again.
+    if (answerOf(failure).name === 'NoSuchUpload') {
+      return new Fault('prepared-gone', `${file.path} is absent and its upload too`, { cause: failure })
+    }
+    const fault = s3Fault(failure, `completion of ${file.path}`)
+    if (fault.retryable) return fault
+    return new Fault('publish-blocked', fault.message, { cause: failure })
+  }
+
+  async #faulting<T>(what: string, signal: AbortSignal, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      signal.throwIfAborted()
+      throw s3Fault(error, what)
+    }
+  }
+
+  #object(path: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#bucket, Key: this.#key(path) }
+  }
+
+  #key(path: string): string {
+    return `${this.#prefix}${path}`
+  }
+}
+
+function clientConfig(options: S3StoreOptions): S3ClientConfig {
+  const { region, endpoint, pathStyle, credentials, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
+  return {
+    region,
+    forcePathStyle: pathStyle,
+    // Stores that are not AWS refuse checksums nobody asked for.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
+      throwOnRequestTimeout: true
+    },
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials !== undefined && { credentials })
+  }
+}
+
+/** A store that says plainly that it cannot do conditional writes. */
+function withoutConditions(error: unknown, uri: string): Fault | undefined {
+  if (answerOf(error).status !== 501) return undefined
+  const what = `${uri} does not implement conditional writes (If-None-Match): exactly-once delivery needs them`
+  return new Fault('store-without-conditional-writes', what, { cause: error })
+}
+
+function uploadIn(preparation: Preparation): Upload {
+  if (preparation.type === 'multipart') return preparation
+  throw new Fault('log-corrupt', `an S3 store cannot publish the file ${preparation.temporary}`)
+}
