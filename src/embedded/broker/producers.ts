@@ -36,6 +36,8 @@ export class Producers {
   readonly #states = new Map<number, ProducerState>()
   /** Producer id to the first offset of its ongoing transaction; in the order of those offsets. */
   readonly #ongoing = new Map<number, number>()
+  /** Producers whose first batch in a transaction has not been appended yet, with the least sequence they sent. */
+  readonly #starting = new Map<number, { readonly epoch: number; readonly lowestSequence: number }>()
   /** In the order of their markers. */
   readonly #aborted: AbortedTransaction[] = []
 
@@ -59,33 +61,47 @@ export class Producers {
     )
   }
 
+  /**
+   * A transactional batch of a producer without an ongoing transaction is about to be verified. As long as none was
+   * appended, later batches have to wait for the earliest one, even where nothing is known of the producer's sequence.
+   */
+  start(header: BatchHeader): void {
+    const known = this.#starting.get(header.producerId)
+    const { producerEpoch: epoch, baseSequence: lowestSequence } = header
+    const isEarlier = known && epoch === known.epoch && lowestSequence < known.lowestSequence
+    if (!known || isEarlier || epoch > known.epoch)
+      this.#starting.set(header.producerId, { epoch, lowestSequence })
+  }
+
   /** Refuses what a client may not append: an old epoch, a gap in its sequence, a stray plain batch. */
   check(header: BatchHeader): void {
-    const state = this.#states.get(header.producerId)
-    if (state === undefined) return
-    if (header.producerEpoch < state.epoch) {
+    const { producerId, producerEpoch, baseSequence } = header
+    const state = this.#states.get(producerId)
+    if (state && producerEpoch < state.epoch) {
       throw new KafkaError(
         codes.INVALID_PRODUCER_EPOCH,
-        `epoch ${header.producerEpoch} of producer ${header.producerId} is older than ${state.epoch}`
+        `epoch ${producerEpoch} of producer ${producerId} is older than ${state.epoch}`
       )
     }
-    const expected = header.producerEpoch === state.epoch ? nextSequence(state.batches.at(-1)) : 0
-    if (header.baseSequence !== expected) {
+    const earliest = this.#starting.get(producerId)?.lowestSequence ?? Infinity
+    const next = state?.epoch === producerEpoch ? nextSequence(state.batches.at(-1)) : 0
+    if (baseSequence > earliest || (state && baseSequence !== next)) {
       throw new KafkaError(
         codes.OUT_OF_ORDER_SEQUENCE_NUMBER,
-        `producer ${header.producerId} sent sequence ${header.baseSequence} where ${expected} was expected`
+        `producer ${producerId} sent sequence ${baseSequence} where ${Math.min(next, earliest)} was expected`
       )
     }
-    if (!header.transactional && this.#ongoing.has(header.producerId)) {
+    if (!header.transactional && this.#ongoing.has(producerId)) {
       throw new KafkaError(
         codes.INVALID_TXN_STATE,
-        `producer ${header.producerId} has a transaction open and sent a plain batch`
+        `producer ${producerId} has a transaction open and sent a plain batch`
       )
     }
   }
 
   /** Takes note of an appended data batch. */
   remember(header: BatchHeader, baseOffset: number): void {
+    if (header.transactional) this.#starting.delete(header.producerId)
     const state = this.#enter(header.producerId, header.producerEpoch)
     state.batches.push({
       firstSequence: header.baseSequence,
@@ -101,6 +117,7 @@ export class Producers {
 
   /** Takes note of a marker at `offset`, which ends the producer's transaction and fences its older epochs. */
   end(producerId: number, epoch: number, offset: number, committed: boolean): void {
+    this.#starting.delete(producerId)
     this.#enter(producerId, epoch)
     const firstOffset = this.#ongoing.get(producerId)
     if (firstOffset === undefined) return

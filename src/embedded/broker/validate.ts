@@ -7,18 +7,29 @@ const ZSTD = 4
 /** The first version of Produce in which zstd is allowed (KIP-110). */
 const ZSTD_VERSION = 7
 
+/** The header of the one batch of format v2 that a client sends for a partition (`ProduceRequest.validateRecords`). */
+export function readOnlyBatch(records: Buffer, version: number): BatchHeader {
+  if (records.length < at.records) throw invalid('there is no whole record batch')
+  if (records.readInt8(at.magic) !== 2)
+    throw invalid(`the batch has format ${records.readInt8(at.magic)}, not 2`)
+  const length = records.readInt32BE(at.length) + at.leaderEpoch
+  if (length > records.length) throw new KafkaError(codes.CORRUPT_MESSAGE, 'the record batch is cut')
+  if (length < records.length) throw invalid('there is more than one record batch')
+  const header = readHeader(records, 0)
+  if (header.codec === ZSTD && version < ZSTD_VERSION) {
+    throw new KafkaError(codes.UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs Produce version 7')
+  }
+  return header
+}
+
 /**
- * Kafka's own checks of what a client sends for one partition (`ProduceRequest.validateRecords`, `UnifiedLog`,
- * `LogValidator`), in its order. Returns the header of the one batch or throws the code Kafka answers.
+ * Kafka's own checks of a client's batch before it is appended (`UnifiedLog`, `LogValidator`), in its order and with its
+ * codes.
  *
  * Unlike Kafka, records are looked at one by one only where a rule needs them: for null keys in a compacted topic and
  * for a bound on old timestamps.
  */
-export function validate(records: Buffer, config: TopicConfig, version: number, now: number): BatchHeader {
-  const header = readOnlyBatch(records)
-  if (header.codec === ZSTD && version < ZSTD_VERSION) {
-    throw new KafkaError(codes.UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs Produce version 7')
-  }
+export function validate(records: Buffer, header: BatchHeader, config: TopicConfig, now: number): void {
   if (header.baseOffset !== 0) throw invalid(`the base offset is ${header.baseOffset}, not 0`)
   if (header.length > config.maxMessageBytes) {
     throw new KafkaError(
@@ -35,18 +46,6 @@ export function validate(records: Buffer, config: TopicConfig, version: number, 
   if (header.producerId >= 0 && header.baseSequence < 0) throw invalid('a producer id without a sequence')
   if (!config.logAppendTime) checkTimestamps(header, records, config, now)
   if (config.compacted) checkKeys(records)
-  return header
-}
-
-/** Exactly one batch of format v2 per partition. */
-function readOnlyBatch(records: Buffer): BatchHeader {
-  if (records.length < at.records) throw invalid('there is no whole record batch')
-  if (records.readInt8(at.magic) !== 2)
-    throw invalid(`the batch has format ${records.readInt8(at.magic)}, not 2`)
-  const length = records.readInt32BE(at.length) + at.leaderEpoch
-  if (length > records.length) throw new KafkaError(codes.CORRUPT_MESSAGE, 'the record batch is cut')
-  if (length < records.length) throw invalid('there is more than one record batch')
-  return readHeader(records, 0)
 }
 
 function checkTimestamps(header: BatchHeader, records: Buffer, config: TopicConfig, now: number): void {

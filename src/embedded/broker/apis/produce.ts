@@ -10,7 +10,7 @@ import {
   writeTopics
 } from '../api.ts'
 import { codeOf, codes, KafkaError } from '../errors.ts'
-import { validate } from '../validate.ts'
+import { readOnlyBatch, validate } from '../validate.ts'
 
 interface PartitionData {
   readonly partition: number
@@ -85,13 +85,15 @@ function append(
   const { config } = topics.get(topicName) ?? {}
   if (!config) throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, topicName)
   const time = now()
-  const header = validate(records, config, version, time)
+  const header = readOnlyBatch(records, version)
   if (header.transactional && !log.producers.isOngoing(header.producerId, header.producerEpoch)) {
     if (transactionalId === null) {
       throw new KafkaError(codes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'a transactional batch without an id')
     }
+    log.producers.start(header)
     verify(() => transactions.verify(transactionalId, header, { topic: topicName, partition }))
   }
+  validate(records, header, config, time)
   const { baseOffset, appendTime } = log.append(records, header, config.logAppendTime ? time : undefined)
   return { partition, error: codes.NONE, message: null, baseOffset, appendTime, startOffset: log.startOffset }
 }

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { startBroker } from '../../../src/embedded/broker/broker.ts'
+import { hasKafka, startKafka } from '../../real/kafka.ts'
+import type { Subject } from './conformance/bench.ts'
+import { fetching } from './conformance/fetching.ts'
+import { grouping } from './conformance/grouping.ts'
+import { producing } from './conformance/produce.ts'
+import { transacting } from './conformance/transacting.ts'
+
+/** One suite, two brokers: what the embedded one answers is what Apache Kafka answers. */
+describe('embedded broker', () => conformance(startEmbedded))
+describe.skipIf(!hasKafka)('Apache Kafka', () => conformance(startReal))
+
+interface Started extends Subject {
+  stop(): Promise<void>
+}
+
+function conformance(start: () => Promise<Started>): void {
+  let started: Started | undefined
+  const subject = (): Subject => {
+    if (!started) throw new Error('the broker has not started')
+    return started
+  }
+  beforeAll(async () => {
+    started = await start()
+  }, 120_000)
+  afterAll(() => started?.stop())
+
+  describe('producing', () => producing(subject))
+  describe('fetching', () => fetching(subject))
+  describe('transacting', () => transacting(subject))
+  describe('grouping', () => grouping(subject))
+}
+
+async function startEmbedded(): Promise<Started> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'causeway-broker-'))
+  const broker = await startBroker({ dataDir })
+  const stop = async () => {
+    await broker.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  return { address: broker.brokers[0] ?? '', stop }
+}
+
+async function startReal(): Promise<Started> {
+  const kafka = await startKafka({
+    'group.min.session.timeout.ms': '100',
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200'
+  })
+  return { address: kafka.brokers[0] ?? '', stop: () => kafka.stop() }
+}

@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest'
+import { batchesOf, readHeader } from '../../../../src/records/batch.ts'
+import { newPartition, type Subject, settled, until, withClient } from './bench.ts'
+import type { RawClient } from './raw-client.ts'
+import {
+  type At,
+  batch,
+  createTopic,
+  deleteRecords,
+  deleteTopic,
+  endOfEpoch,
+  fetch,
+  listOffset,
+  metadata,
+  produce
+} from './requests.ts'
+
+const codes = {
+  outOfRange: 1,
+  fencedEpoch: 74,
+  unknownEpoch: 75,
+  unknownTopicId: 100,
+  unknownTopic: 3,
+  exists: 36
+}
+
+/** Fetch, offsets, leader epochs, topics. */
+export function fetching(subject: () => Subject): void {
+  test('a fetch in mid-batch returns the whole batch', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await filled(client, [10, 10])
+      const { records } = await client.call(fetch(at0, { offset: 15 }))
+      expect(offsets(records)).toEqual([10])
+    }))
+
+  test('a fetch at the end is empty, one beyond or before the log is out of range', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await filled(client, [10])
+      expect(await client.call(fetch(at0, { offset: 10 }))).toMatchObject({ error: 0, highWatermark: 10 })
+      expect(await client.call(fetch(at0, { offset: 11 }))).toMatchObject({
+        error: codes.outOfRange,
+        highWatermark: -1
+      })
+      expect(await client.call(deleteRecords(at0, 4))).toEqual({ startOffset: 4, error: 0 })
+      expect((await client.call(fetch(at0, { offset: 3 }))).error).toBe(codes.outOfRange)
+      expect(await client.call(fetch(at0, { offset: 4 }))).toMatchObject({ error: 0, startOffset: 4 })
+      expect((await client.call(listOffset(at0, -2))).offset).toBe(4)
+    }))
+
+  test('a limit cuts the last batch anywhere, but the first one comes whole', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await filled(client, [10, 10, 10])
+      const { records } = await client.call(fetch(at0, { offset: 0 }))
+      const first = readHeader(records, 0).length
+      expect((await client.call(fetch(at0, { offset: 0, maxBytes: first + 5 }))).records.length).toBe(
+        first + 5
+      )
+      expect((await client.call(fetch(at0, { offset: 0, maxBytes: 1 }))).records.length).toBe(first)
+    }))
+
+  test('a fetch waits for enough bytes, and gives what there is when its time is up', () =>
+    withClient(subject(), async (client, another) => {
+      const at0 = await filled(client, [1])
+      const poll = client.call(fetch(at0, { offset: 1, minBytes: 1, maxWaitMs: 10_000 }))
+      const writer = await another()
+      await writer.call(produce(at0, batch(1)))
+      expect(offsets((await poll).records)).toEqual([1])
+      const short = await client.call(fetch(at0, { offset: 1, minBytes: 100_000, maxWaitMs: 50 }))
+      expect(offsets(short.records)).toEqual([1])
+    }))
+
+  test('offsets are found by time', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await newPartition(client)
+      const start = Date.now() - 10_000
+      await client.call(produce(at0, batch(10, undefined, start)))
+      await client.call(produce(at0, batch(10, undefined, start + 1_000)))
+      expect(await client.call(listOffset(at0, start + 3))).toEqual({
+        error: 0,
+        timestamp: start + 3,
+        offset: 3
+      })
+      expect(await client.call(listOffset(at0, start + 10))).toMatchObject({
+        timestamp: start + 1_000,
+        offset: 10
+      })
+      expect(await client.call(listOffset(at0, start + 5_000))).toEqual({
+        error: 0,
+        timestamp: -1,
+        offset: -1
+      })
+      expect((await client.call(listOffset(at0, -1))).offset).toBe(20)
+    }))
+
+  test('another leader epoch than the current one is refused', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await filled(client, [5])
+      const [partition] = (await client.call(metadata(at0.topic))).partitions
+      const leaderEpoch = partition?.leaderEpoch ?? -1
+      expect((await client.call(fetch(at0, { offset: 0, leaderEpoch }))).error).toBe(0)
+      expect((await client.call(fetch(at0, { offset: 0, leaderEpoch: leaderEpoch + 1 }))).error).toBe(
+        codes.unknownEpoch
+      )
+      expect(await client.call(endOfEpoch(at0, leaderEpoch))).toEqual({
+        error: 0,
+        epoch: leaderEpoch,
+        endOffset: 5
+      })
+      expect(await client.call(endOfEpoch(at0, leaderEpoch + 1))).toEqual({
+        error: 0,
+        epoch: -1,
+        endOffset: -1
+      })
+    }))
+
+  test('a topic has an id, and another one when it is created again', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await filled(client, [5])
+      const before = await client.call(metadata(at0.topic))
+      expect(before).toMatchObject({ error: 0, name: at0.topic })
+      expect((await client.call(metadata(null, before.id))).name).toBe(at0.topic)
+      expect(await client.call(createTopic(at0.topic, 1))).toBe(codes.exists)
+      expect(await client.call(deleteTopic(at0.topic))).toBe(0)
+      await until(client, metadata(at0.topic), ({ error }) => error === codes.unknownTopic)
+      expect((await client.call(metadata(null, before.id))).error).toBe(codes.unknownTopicId)
+      await settled(client, createTopic(at0.topic, 1), (code) => code)
+      const after = await until(client, metadata(at0.topic), ({ error }) => error === 0)
+      expect(after.id).not.toBe(before.id)
+      expect((await until(client, fetch(at0, { offset: 0 }), ({ error }) => error === 0)).highWatermark).toBe(
+        0
+      )
+    }))
+}
+
+async function filled(client: RawClient, counts: readonly number[]): Promise<At> {
+  const at0 = await newPartition(client)
+  for (const count of counts) await client.call(produce(at0, batch(count)))
+  return at0
+}
+
+function offsets(records: Buffer): number[] {
+  return [...batchesOf(records)].map((one) => readHeader(one, 0).baseOffset)
+}

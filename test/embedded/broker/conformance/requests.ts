@@ -1,0 +1,448 @@
+import type { Writer } from '../../../../src/embedded/broker/wire.ts'
+import { encodeBatch, type Record } from '../../../../src/records/record.ts'
+import type { RawRequest } from './raw-client.ts'
+
+/** Requests for one topic-partition each, as the conformance suite needs them. */
+
+export interface At {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface Producer {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export function createTopic(
+  name: string,
+  partitions: number,
+  config: Readonly<{ [name: string]: string }> = {}
+): RawRequest<number> {
+  return {
+    key: 19,
+    version: 2,
+    encode: (writer) => {
+      writer.structs([name], (_, one) => {
+        writer.string(one).int32(partitions).int16(1).structs([], none)
+        writer.structs(Object.entries(config), (_, [key, value]) => {
+          writer.string(key).string(value)
+        })
+      })
+      writer.int32(10_000).boolean(false)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return reader.structs(() => ({ name: reader.string(), error: reader.int16() }))[0]?.error ?? -1
+    }
+  }
+}
+
+export function deleteTopic(name: string): RawRequest<number> {
+  return {
+    key: 20,
+    version: 1,
+    encode: (writer) => {
+      writer.array([name], (_, one) => writer.string(one)).int32(10_000)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return reader.structs(() => ({ name: reader.string(), error: reader.int16() }))[0]?.error ?? -1
+    }
+  }
+}
+
+export interface TopicMetadata {
+  readonly error: number
+  readonly name: string | null
+  readonly id: string
+  readonly partitions: readonly {
+    readonly partition: number
+    readonly leader: number
+    readonly leaderEpoch: number
+  }[]
+}
+
+/** Metadata version 12, by name or by id. */
+export function metadata(name: string | null, id = ''): RawRequest<TopicMetadata> {
+  return {
+    key: 3,
+    version: 12,
+    flexible: true,
+    encode: (writer) => {
+      writer.structs([0], () => {
+        writer.uuid(id).string(name)
+      })
+      writer.boolean(false).boolean(false)
+    },
+    decode: (reader) => {
+      reader.int32()
+      reader.structs(() => [reader.int32(), reader.string(), reader.int32(), reader.nullableString()])
+      reader.nullableString()
+      reader.int32()
+      const topics = reader.structs(() => {
+        const topic = { error: reader.int16(), name: reader.nullableString(), id: reader.uuid() }
+        reader.boolean()
+        const partitions = reader.structs(() => {
+          reader.int16()
+          const one = { partition: reader.int32(), leader: reader.int32(), leaderEpoch: reader.int32() }
+          for (let lists = 0; lists < 3; lists++) reader.array(() => reader.int32())
+          return one
+        })
+        reader.int32()
+        return { ...topic, partitions }
+      })
+      const [topic] = topics
+      if (!topic) throw new Error('no topic in the answer')
+      return topic
+    }
+  }
+}
+
+export interface Produced {
+  readonly error: number
+  readonly baseOffset: number
+  readonly appendTime: number
+}
+
+export function produce(
+  at: At,
+  records: Buffer,
+  transactionalId: string | null = null
+): RawRequest<Produced> {
+  return {
+    key: 0,
+    version: 7,
+    encode: (writer) => {
+      writer.string(transactionalId).int16(-1).int32(10_000)
+      writePartition(writer, at, () => writer.bytes(records))
+    },
+    decode: (reader) =>
+      onlyPartition(
+        reader.structs(() => {
+          reader.string()
+          return reader.structs(() => {
+            reader.int32()
+            const answer = { error: reader.int16(), baseOffset: reader.int64(), appendTime: reader.int64() }
+            reader.int64()
+            return answer
+          })
+        })
+      )
+  }
+}
+
+export interface Fetched {
+  readonly error: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly startOffset: number
+  readonly aborted: readonly { readonly producerId: number; readonly firstOffset: number }[] | null
+  readonly records: Buffer
+}
+
+export interface FetchOptions {
+  readonly offset: number
+  readonly committed?: boolean
+  readonly maxBytes?: number
+  readonly minBytes?: number
+  readonly maxWaitMs?: number
+  readonly leaderEpoch?: number
+}
+
+export function fetch(at: At, options: FetchOptions): RawRequest<Fetched> {
+  const {
+    offset,
+    committed = false,
+    maxBytes = 1 << 20,
+    minBytes = 0,
+    maxWaitMs = 0,
+    leaderEpoch = -1
+  } = options
+  return {
+    key: 1,
+    version: 11,
+    encode: (writer) => {
+      writer
+        .int32(-1)
+        .int32(maxWaitMs)
+        .int32(minBytes)
+        .int32(50 << 20)
+        .int8(committed ? 1 : 0)
+      writer.int32(0).int32(-1)
+      writePartition(writer, at, () => writer.int32(leaderEpoch).int64(offset).int64(-1).int32(maxBytes))
+      writer.structs([], none).string('')
+    },
+    decode: (reader) => {
+      reader.int32()
+      reader.int16()
+      reader.int32()
+      return onlyPartition(
+        reader.structs(() => {
+          reader.string()
+          return reader.structs(() => {
+            reader.int32()
+            const error = reader.int16()
+            const highWatermark = reader.int64()
+            const lastStableOffset = reader.int64()
+            const startOffset = reader.int64()
+            const aborted = reader.nullableStructs(() => ({
+              producerId: reader.int64(),
+              firstOffset: reader.int64()
+            }))
+            reader.int32()
+            const records = reader.bytes()
+            return { error, highWatermark, lastStableOffset, startOffset, aborted, records }
+          })
+        })
+      )
+    }
+  }
+}
+
+export interface Offset {
+  readonly error: number
+  readonly timestamp: number
+  readonly offset: number
+}
+
+export function listOffset(at: At, timestamp: number, committed = false): RawRequest<Offset> {
+  return {
+    key: 2,
+    version: 3,
+    encode: (writer) => {
+      writer.int32(-1).int8(committed ? 1 : 0)
+      writePartition(writer, at, () => writer.int64(timestamp))
+    },
+    decode: (reader) => {
+      reader.int32()
+      return onlyPartition(
+        reader.structs(() => {
+          reader.string()
+          return reader.structs(() => {
+            reader.int32()
+            return { error: reader.int16(), timestamp: reader.int64(), offset: reader.int64() }
+          })
+        })
+      )
+    }
+  }
+}
+
+export function endOfEpoch(
+  at: At,
+  epoch: number
+): RawRequest<{ error: number; epoch: number; endOffset: number }> {
+  return {
+    key: 23,
+    version: 3,
+    encode: (writer) => {
+      writer.int32(-1)
+      writePartition(writer, at, () => writer.int32(-1).int32(epoch))
+    },
+    decode: (reader) => {
+      reader.int32()
+      return onlyPartition(
+        reader.structs(() => {
+          reader.string()
+          return reader.structs(() => {
+            const error = reader.int16()
+            reader.int32()
+            return { error, epoch: reader.int32(), endOffset: reader.int64() }
+          })
+        })
+      )
+    }
+  }
+}
+
+export function deleteRecords(at: At, offset: number): RawRequest<{ startOffset: number; error: number }> {
+  return {
+    key: 21,
+    version: 0,
+    encode: (writer) => {
+      writePartition(writer, at, () => writer.int64(offset))
+      writer.int32(10_000)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return onlyPartition(
+        reader.structs(() => {
+          reader.string()
+          return reader.structs(() => {
+            reader.int32()
+            return { startOffset: reader.int64(), error: reader.int16() }
+          })
+        })
+      )
+    }
+  }
+}
+
+/** FindCoordinator, version 2: its error, 0 once the coordinator is there. */
+export function findCoordinator(type: 'group' | 'transaction', key: string): RawRequest<number> {
+  return {
+    key: 10,
+    version: 2,
+    encode: (writer) => {
+      writer.string(key).int8(type === 'group' ? 0 : 1)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return reader.int16()
+    }
+  }
+}
+
+export function initProducerId(
+  id: string | null,
+  timeoutMs = 10_000
+): RawRequest<Producer & { error: number }> {
+  return {
+    key: 22,
+    version: 1,
+    encode: (writer) => {
+      writer.string(id).int32(timeoutMs)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return { error: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
+    }
+  }
+}
+
+/** AddPartitionsToTxn: the error of each partition. Version 2 knows `PRODUCER_FENCED`. */
+export function addPartitions(
+  id: string,
+  producer: Producer,
+  partitions: readonly At[],
+  version: 1 | 2 = 1
+): RawRequest<number[]> {
+  return {
+    key: 24,
+    version,
+    encode: (writer) => {
+      writer.string(id).int64(producer.producerId).int16(producer.producerEpoch)
+      writer.structs(partitions, (_, { topic, partition }) => {
+        writer.string(topic).array([partition], (_, one) => writer.int32(one))
+      })
+    },
+    decode: (reader) => {
+      reader.int32()
+      const topics = reader.structs(() => {
+        const topic = reader.string()
+        const [answer] = reader.structs(() => ({ partition: reader.int32(), error: reader.int16() }))
+        return { topic, partition: answer?.partition, error: answer?.error ?? -1 }
+      })
+      // Kafka answers in an order of its own.
+      return partitions.map(
+        ({ topic, partition }) =>
+          topics.find((one) => one.topic === topic && one.partition === partition)?.error ?? -1
+      )
+    }
+  }
+}
+
+export function endTxn(
+  id: string,
+  producer: Producer,
+  committed: boolean,
+  version: 1 | 2 = 1
+): RawRequest<number> {
+  return {
+    key: 26,
+    version,
+    encode: (writer) => {
+      writer.string(id).int64(producer.producerId).int16(producer.producerEpoch).boolean(committed)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return reader.int16()
+    }
+  }
+}
+
+export function addOffsets(id: string, producer: Producer, group: string): RawRequest<number> {
+  return {
+    key: 25,
+    version: 1,
+    encode: (writer) => {
+      writer.string(id).int64(producer.producerId).int16(producer.producerEpoch).string(group)
+    },
+    decode: (reader) => {
+      reader.int32()
+      return reader.int16()
+    }
+  }
+}
+
+export function txnOffsetCommit(
+  id: string,
+  producer: Producer,
+  group: string,
+  at: At,
+  offset: number
+): RawRequest<number> {
+  return {
+    key: 28,
+    version: 1,
+    encode: (writer) => {
+      writer.string(id).string(group).int64(producer.producerId).int16(producer.producerEpoch)
+      writePartition(writer, at, () => writer.int64(offset).string(''))
+    },
+    decode: (reader) => {
+      reader.int32()
+      return errorOfPartition(reader)
+    }
+  }
+}
+
+/** The batch of records `v0`, `v1`, … with the given producer and sequence. */
+export function batch(
+  count: number,
+  producer?: Producer & { readonly sequence: number; readonly transactional?: boolean },
+  timestamp = Date.now()
+): Buffer {
+  const records = Array.from(
+    { length: count },
+    (_, index): Record => ({
+      key: Buffer.from(`k${index}`),
+      value: Buffer.from(`v${index}`),
+      headers: [],
+      timestamp: timestamp + index
+    })
+  )
+  if (!producer) return encodeBatch(records, { codec: 0 })
+  const { producerId, producerEpoch, sequence, transactional = false } = producer
+  return encodeBatch(records, { codec: 0, producerId, producerEpoch, baseSequence: sequence, transactional })
+}
+
+export function writePartition(writer: Writer, { topic, partition }: At, rest: () => void): void {
+  writer.structs([topic], (_, name) => {
+    writer.string(name).structs([partition], (_, one) => {
+      writer.int32(one)
+      rest()
+    })
+  })
+}
+
+/** The error of the one partition in an answer of topics with partition and error. */
+export function errorOfPartition(reader: import('../../../../src/embedded/broker/wire.ts').Reader): number {
+  return onlyPartition(
+    reader.structs(() => {
+      reader.string()
+      return reader.structs(() => {
+        reader.int32()
+        return { error: reader.int16() }
+      })
+    })
+  ).error
+}
+
+export function onlyPartition<T>(topics: readonly (readonly T[])[]): T {
+  const [partition] = topics.flat()
+  if (partition === undefined) throw new Error('no partition in the answer')
+  return partition
+}
+
+export function none(): void {}
