@@ -1,4 +1,4 @@
-import type { Lease } from '../budget.ts'
+import type { ByteBudget, Lease } from '../budget.ts'
 
 /**
  * A source of events as the ingest role sees it: lines of JSON from a place that it can go back to. Two feeds exist:
@@ -48,3 +48,9 @@ export interface FeedLine {
 
 /** Longest line that is kept whole, in bytes; of a longer one only the first bytes reach the dead letters. */
 export const LINE_BYTES_MAX = 32 * 1024 * 1024
+
+/** Lines as a chunk that holds a lease for their bytes, which are in memory already. */
+export function chunkOf(lines: readonly FeedLine[], cursor: Cursor, budget: ByteBudget): FeedChunk {
+  const bytes = lines.reduce((sum, line) => sum + line.bytes.length, 0)
+  return { lines, cursor, bytes, lease: budget.takeNow(bytes) }
+}
