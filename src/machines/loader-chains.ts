@@ -1,18 +1,11 @@
+import type { FoundChain, LoadableEntry, Survey } from '../actors/redshift/log.ts'
+
 /**
  * What the loader knows of its chains, as data, and how each answer changes it. Pure and total.
  *
- * `position` is always a number that the warehouse said; nothing that a log or a load attempt tells moves it otherwise.
+ * `position` is always a number that the warehouse said; nothing that a log tells moves it.
  */
-export interface Chain {
-  /** Name of the chain: its row in the warehouse. */
-  readonly chain: string
-  /** The same for all generations of one partition of one incarnation of a topic. */
-  readonly lineage: string
-  readonly generation: number
-  readonly topic: string
-  readonly partition: number
-  /** First offset that the chain covers. */
-  readonly start: number
+export interface Chain extends FoundChain {
   /** Next offset to load, as the warehouse says; undefined until it has said so. */
   readonly position: number | undefined
   /** The greatest offset that the log is known to reach; -1 before the first survey. */
@@ -34,42 +27,11 @@ export type ChainStatus =
   /** The generation is closed and loaded to its end. */
   | { readonly type: 'closed' }
 
-export interface FoundChain {
+/** What the log of one chain said, read from `position` on; `unreadable` when it is not a log. */
+export interface Finding extends Omit<Survey, 'next'> {
   readonly chain: string
-  readonly lineage: string
-  readonly generation: number
-  readonly topic: string
-  readonly partition: number
-  readonly start: number
-}
-
-/** A file of an entry, as the warehouse session needs it; the machine only passes it on. */
-export interface LoaderFile {
-  readonly path: string
-  readonly bytes: number
-  readonly records: number
-  readonly sha256: string
-}
-
-export interface LoaderEntry {
-  readonly from: number
-  readonly to: number
-  readonly files: readonly LoaderFile[]
-}
-
-export interface Finding {
-  readonly chain: string
-  /** The position from which the log was read. */
   readonly position: number
-  readonly entries: readonly LoaderEntry[]
-  readonly end: number
-  readonly next:
-    | { readonly type: 'end' }
-    | { readonly type: 'more' }
-    | { readonly type: 'unpublished'; readonly path: string }
-    | { readonly type: 'closed'; readonly generation: number }
-    | { readonly type: 'lost'; readonly from: number; readonly to: number }
-    | { readonly type: 'unreadable'; readonly reason: string }
+  readonly next: Survey['next'] | { readonly type: 'unreadable'; readonly reason: string }
 }
 
 /** Entries [from, to) of one chain, loaded in one transaction. */
@@ -77,7 +39,7 @@ export interface Batch {
   readonly chain: string
   readonly from: number
   readonly to: number
-  readonly entries: readonly LoaderEntry[]
+  readonly entries: readonly LoadableEntry[]
   /** Whether the log is known to go on behind `to`. */
   readonly rest: 'none' | 'some'
 }
@@ -134,7 +96,7 @@ export function surveyed(chains: Chains, findings: readonly Finding[]): Chains {
     if (before === undefined || chain.status.type === 'closed') return chain
     return {
       ...chain,
-      status: { type: 'waiting', reason: `generation ${before.generation} is not loaded yet` }
+      status: { type: 'waiting', reason: `generation ${before.id.generation} is not loaded yet` }
     }
   })
 }
@@ -200,11 +162,15 @@ export function refused(
   })
 }
 
-/** An earlier generation of the same lineage that is not loaded to its end: order demands that it comes first. */
-function unfinishedPredecessor(chains: Chains, chain: Chain): Chain | undefined {
+/** An earlier generation of the same partition that is not loaded to its end: order demands that it comes first. */
+function unfinishedPredecessor(chains: Chains, { id }: Chain): Chain | undefined {
   return chains.find(
-    ({ lineage, generation, status }) =>
-      lineage === chain.lineage && generation < chain.generation && status.type !== 'closed'
+    (other) =>
+      other.id.generation < id.generation &&
+      other.id.partition === id.partition &&
+      other.id.topicId === id.topicId &&
+      other.id.topic === id.topic &&
+      other.status.type !== 'closed'
   )
 }
 

@@ -1,4 +1,5 @@
 import { assign, fromPromise, sendTo, setup, stateIn } from 'xstate'
+import type { FoundChain } from '../actors/redshift/log.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
 import {
@@ -9,7 +10,6 @@ import {
   type Chains,
   discovered,
   type Finding,
-  type FoundChain,
   loaded,
   positioned,
   refused,
@@ -92,11 +92,10 @@ export type SessionReport =
 export type LoaderEvent = SessionReport | { readonly type: 'drain' }
 
 /** Where to read the log: at most `limit` entries of each chain from its position on. */
-export type SurveyInput = readonly {
-  readonly chain: string
+export type SurveyInput = readonly (Pick<Chain, 'chain' | 'id'> & {
   readonly position: number
   readonly limit: number
-}[]
+})[]
 
 const BACKOFF_MIN_MS = 250
 const BACKOFF_MAX_MS = 30_000
@@ -336,8 +335,8 @@ function headOf({ queue }: LoaderContext): Batch {
 }
 
 function surveyInput({ chains, surveys, batchEntries }: LoaderContext): SurveyInput {
-  return toSurvey(chains, surveys === 0).flatMap(({ chain, position, pace }) =>
-    position === undefined ? [] : [{ chain, position, limit: pace === 'single' ? 1 : batchEntries }]
+  return toSurvey(chains, surveys === 0).flatMap(({ chain, id, position, pace }) =>
+    position === undefined ? [] : [{ chain, id, position, limit: pace === 'single' ? 1 : batchEntries }]
   )
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createActor, fromPromise, initialTransition, SimulatedClock, transition, waitFor } from 'xstate'
+import type { FoundChain } from '../../src/actors/redshift/log.ts'
 import { fromTask } from '../../src/actors/task.ts'
 import { Fault } from '../../src/errors.ts'
 import {
@@ -13,7 +14,6 @@ import {
   type Chains,
   discovered,
   type Finding,
-  type FoundChain,
   positioned,
   surveyed,
   toSurvey
@@ -28,10 +28,7 @@ const totals = { rowsLoaded: 5, filesLoaded: 1, bytesLoaded: 100, nulReplaced: 0
 
 const found = (generation: number): FoundChain => ({
   chain: `s/t/id-g${generation}/0`,
-  lineage: 's/t/id/0',
-  generation,
-  topic: 't',
-  partition: 0,
+  id: { sink: 's', topic: 't', topicId: 'id', generation, partition: 0 },
   start: 0
 })
 
@@ -136,8 +133,8 @@ function checkStep(before: Snapshot, event: Step, after: Snapshot): void {
     expect([entries[0]?.from, entries.at(-1)?.to]).toEqual([from, to])
     for (const [index, each] of entries.entries())
       if (index > 0) expect(each.from).toBe(entries[index - 1]?.to)
-    const { generation } = after.context.chains.find((each) => each.chain === chain) ?? { generation: 0 }
-    const earlier = after.context.chains.filter((each) => each.generation < generation)
+    const generation = after.context.chains.find((each) => each.chain === chain)?.id.generation ?? 0
+    const earlier = after.context.chains.filter(({ id }) => id.generation < generation)
     expect(earlier.every(({ status }) => status.type === 'closed')).toBe(true)
   }
   if (after.matches('doubting')) expect(after.context.queue).toEqual([])

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Fault } from '../../errors.ts'
-import type { ByteBudget } from '../budget.ts'
+import type { ByteBudget, Lease } from '../budget.ts'
 import type { Store } from '../store/store.ts'
 import type { Replacements } from './copy-text.ts'
 import type { LoadableEntry, LoadableFile } from './log.ts'
@@ -12,6 +12,8 @@ export interface FilesOptions {
   readonly budget: ByteBudget
   /** Columns of the target table; a file with others is refused. */
   readonly columns: ReadonlySet<string>
+  /** Called with `throttled` when a file must wait for credit, and with `flowing` when it has got it. */
+  readonly onFlow: (flow: 'flowing' | 'throttled') => void
   /** Called after the last row of a file. */
   readonly onFile: (file: LoadableFile, replacements: Replacements) => void
 }
@@ -28,13 +30,25 @@ export async function* copySources(
   signal: AbortSignal
 ): AsyncGenerator<CopySource> {
   for (const file of entries.flatMap(({ files }) => files)) {
-    const lease = await options.budget.take(file.bytes, signal)
+    const lease = await creditFor(file, options, signal)
     try {
       yield await openFile(file, options, signal)
     } finally {
       lease.release()
     }
   }
+}
+
+async function creditFor(
+  file: LoadableFile,
+  { budget, onFlow }: FilesOptions,
+  signal: AbortSignal
+): Promise<Lease> {
+  const mustWait = budget.usedBytes > 0 && budget.usedBytes + file.bytes > budget.limitBytes
+  if (mustWait) onFlow('throttled')
+  const lease = await budget.take(file.bytes, signal)
+  if (mustWait) onFlow('flowing')
+  return lease
 }
 
 async function openFile(

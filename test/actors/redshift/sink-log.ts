@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import { ParquetWriter } from '../../../src/actors/parquet/writer.ts'
+import { publishEntry, writeHead } from '../../../src/actors/store/chain.ts'
+import {
+  type ClosedEntry,
+  type Entry,
+  instantOf,
+  logVersion,
+  serialize
+} from '../../../src/actors/store/entry.ts'
+import {
+  type ChainId,
+  chainName,
+  dataPath,
+  entryId,
+  entryPath,
+  genesisPath
+} from '../../../src/actors/store/names.ts'
+import type { Store } from '../../../src/actors/store/store.ts'
+import type { ColumnSpec } from '../../../src/records/columns.ts'
+
+/** The rows of these tests: enough to tell each from the others. */
+export const columns: readonly ColumnSpec[] = [
+  { name: 'id', type: 'int64', nullable: false },
+  { name: 'text', type: 'string', nullable: true },
+  { name: '_partition', type: 'int32', nullable: false },
+  { name: '_offset', type: 'int64', nullable: false }
+]
+
+export const chainOf = (partition = 0, generation = 1): ChainId => ({
+  sink: 'demo.crucial',
+  topic: 'hybrid',
+  topicId: 'topic-id',
+  generation,
+  partition
+})
+
+/** Ids beyond 2^53, so that a rounded one shows. */
+export const idOf = (partition: number, offset: number) =>
+  9_007_199_254_740_993n * 7n + BigInt(partition * 1_000_000 + offset)
+
+export function parquetOf(partition: number, from: number, to: number): Buffer {
+  const writer = new ParquetWriter(columns, { codec: 'snappy' })
+  const [id, text, where, offset] = writer.columns
+  for (let at = from; at < to; at++) {
+    const digits = Buffer.from(idOf(partition, at).toString())
+    id?.appendInt64FromDigits(digits, 0, digits.length)
+    if (at % 10 === 3) text?.appendNull()
+    else text?.appendString(`tweet\t${at}\n🎉 \\N`)
+    where?.appendNumber(partition)
+    offset?.appendNumber(at)
+    writer.endRow()
+  }
+  return Buffer.concat(writer.finish())
+}
+
+const never = new AbortController().signal
+
+/** A sink's commit log, written as a sink writes it. */
+export class SinkLog {
+  readonly #store: Store
+  readonly #chain: ChainId
+  #end: number
+
+  private constructor(store: Store, chain: ChainId, start: number) {
+    this.#store = store
+    this.#chain = chain
+    this.#end = start
+  }
+
+  static async begin(store: Store, chain: ChainId, start = 0): Promise<SinkLog> {
+    const { topicId, topic, partition } = chain
+    const genesis = {
+      version: logVersion,
+      type: 'genesis',
+      chain: chainName(chain),
+      start,
+      reason: 'earliest',
+      clusterId: 'cluster',
+      topicId,
+      topic,
+      partition,
+      createdAt: instantOf(0)
+    } as const
+    await store.create(genesisPath(chain), serialize(genesis), never)
+    return new SinkLog(store, chain, start)
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
+  /** Appends a published entry of `records` rows, one per offset, in one file or in none. */
+  async append(records: number, file: 'whole' | 'none' = 'whole'): Promise<Entry> {
+    const entry = await this.#prepare(this.#end, this.#end + records, file)
+    await this.#store.create(entryPath(this.#chain, entry.from), serialize(entry), never)
+    await publishEntry(this.#store, entry, never)
+    await writeHead(this.#store, this.#chain, entry, 0, never)
+    this.#end = entry.to
+    return entry
+  }
+
+  async close(): Promise<void> {
+    const closed: ClosedEntry = {
+      version: logVersion,
+      type: 'closed',
+      chain: chainName(this.#chain),
+      from: this.#end,
+      closed: this.#chain.generation + 1,
+      nonce: 'c0',
+      committedAt: instantOf(0)
+    }
+    await this.#store.create(entryPath(this.#chain, this.#end), serialize(closed), never)
+  }
+
+  async #prepare(from: number, to: number, file: 'whole' | 'none'): Promise<Entry> {
+    const kept = file === 'whole' ? to - from : 0
+    const range = { chain: this.#chain, from, to, nonce: `a${from}` }
+    const files = file === 'whole' ? [await this.#file(range)] : []
+    return {
+      version: logVersion,
+      type: 'entry',
+      chain: chainName(this.#chain),
+      from,
+      to,
+      reason: file === 'whole' ? null : 'nothing to keep',
+      counts: { read: to - from, kept, filtered: to - from - kept, dead: 0 },
+      leaderEpoch: 0,
+      schema: 's',
+      config: 'c',
+      encoder: 'e',
+      nonce: range.nonce,
+      committedAt: instantOf(0),
+      files
+    }
+  }
+
+  async #file(range: {
+    readonly chain: ChainId
+    readonly from: number
+    readonly to: number
+    readonly nonce: string
+  }) {
+    const { chain, from, to, nonce } = range
+    const content = parquetOf(chain.partition, from, to)
+    const path = dataPath('hybrid/dt=2026-01-02/hour=03', range)
+    const preparation = await this.#store.prepare(
+      {
+        path,
+        parts: [content],
+        bytes: content.length,
+        contentType: 'application/vnd.apache.parquet',
+        entryId: entryId(chainName(chain), from, nonce)
+      },
+      never
+    )
+    return {
+      kind: 'data' as const,
+      path,
+      bytes: content.length,
+      records: to - from,
+      minEventTime: null,
+      maxEventTime: null,
+      sha256: createHash('sha256').update(content).digest('hex'),
+      preparation
+    }
+  }
+}
