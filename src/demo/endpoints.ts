@@ -1,3 +1,8 @@
+import { join } from 'node:path'
+import { deadLetterTopic, demoNames } from './config.ts'
+import { writePrivate } from './files.ts'
+import type { DemoServices } from './services.ts'
+
 /**
  * Where everything of a running demo is, and with which credentials: the content of `<data-dir>/endpoints.json`, so that
  * anyone's client can look inside. The file is readable by its owner only.
@@ -33,4 +38,21 @@ export interface Endpoints {
 export interface KafkaEndpoint {
   readonly brokers: readonly string[]
   readonly topic: string
+}
+
+/** Writes `<data-dir>/endpoints.json`, whole or not at all. */
+export function writeEndpoints(dataDir: string, services: DemoServices, httpUrl: string): void {
+  const { source, target, hdfsUrl, s3, warehouseUrl, eventStream } = services
+  const { topic, hdfsPath, hdfsUser, region, bucket, schema, table } = demoNames
+  const endpoints: Endpoints = {
+    http: { url: httpUrl },
+    source: { brokers: source, topic },
+    target: { brokers: target, topic },
+    deadLetters: { topic: deadLetterTopic },
+    hdfs: { url: hdfsUrl, user: hdfsUser, data: `${hdfsPath}/data` },
+    s3: { ...s3, region, bucket, data: 'data' },
+    warehouse: { url: warehouseUrl, schema, table },
+    ...(eventStream && { eventStream })
+  }
+  writePrivate(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, undefined, 2)}\n`)
 }

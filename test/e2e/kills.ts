@@ -1,0 +1,95 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { DemoProcess } from './demo-process.ts'
+
+export interface KillPlan {
+  readonly dataDir: string
+  readonly args: readonly string[]
+  /** Node's own arguments, for example a preload that breaks something. */
+  readonly nodeArgs?: readonly string[]
+  /** Kills while records are on their way. */
+  readonly inFlight: number
+  /** Kills between the start of a process and its first progress. */
+  readonly recovering: number
+  readonly random: () => number
+}
+
+export interface KillTally {
+  readonly inFlight: number
+  readonly recovering: number
+}
+
+/**
+ * Starts the demo on one data directory and kills it with -9, again and again, at random moments of the wanted kinds.
+ * Returns how many kills were of which kind; a kill that missed its kind is repeated.
+ */
+export async function killRepeatedly(plan: KillPlan): Promise<KillTally> {
+  const { random } = plan
+  let inFlight = 0
+  let recovering = 0
+  while (inFlight < plan.inFlight || recovering < plan.recovering) {
+    const left = plan.inFlight - inFlight + plan.recovering - recovering
+    const early = random() < (plan.recovering - recovering) / left
+    const demo = startDemo(plan)
+    if (early) {
+      await demo.until('its services', () => (existsSync(join(plan.dataDir, 'demo.toml')) ? true : undefined))
+      await delay(random() * 1_500)
+      const moved = await hasMoved(demo)
+      demo.kill()
+      if (!moved) recovering++
+    } else {
+      await demo.until('records in flight', async () => ((await hasMoved(demo)) ? true : undefined))
+      await delay(random() * 1_200)
+      const flying = await lagging(demo)
+      demo.kill()
+      if (flying) inFlight++
+    }
+    const { signal } = await demo.exited
+    if (signal !== 'SIGKILL') throw new Error(`the demo ended before it was killed:\n${demo.said()}`)
+  }
+  return { inFlight, recovering }
+}
+
+/** Starts the demo anew; what the last process said of itself is removed first. */
+export function startDemo(plan: Pick<KillPlan, 'dataDir' | 'args' | 'nodeArgs'>): DemoProcess {
+  for (const name of ['endpoints.json', 'demo.toml']) rmSync(join(plan.dataDir, name), { force: true })
+  return new DemoProcess(plan.dataDir, plan.args, plan.nodeArgs)
+}
+
+interface State {
+  readonly roles: readonly {
+    readonly role: string
+    readonly counters: Readonly<Record<string, number>>
+    readonly partitions: readonly { readonly position: number; readonly end: number }[]
+  }[]
+}
+
+/** Whether this process has committed something new. */
+async function hasMoved(demo: DemoProcess): Promise<boolean> {
+  const state = await stateOf(demo)
+  return (
+    state?.roles.some(({ role, counters }) => role === 'ingest' && (counters.recordsWritten ?? 0) > 0) ??
+    false
+  )
+}
+
+/** Whether some partition's position is behind its end: then a kill cuts work in two. */
+async function lagging(demo: DemoProcess): Promise<boolean> {
+  const state = await stateOf(demo)
+  return (
+    state?.roles.some(({ partitions }) =>
+      partitions.some(({ position, end }) => position >= 0 && end > position)
+    ) ?? false
+  )
+}
+
+async function stateOf(demo: DemoProcess): Promise<State | undefined> {
+  if (!existsSync(join(demo.dataDir, 'endpoints.json'))) return undefined
+  try {
+    const response = await fetch(`${demo.endpoints().http.url}/api/state`)
+    return (await response.json()) as State
+  } catch {
+    return undefined
+  }
+}
