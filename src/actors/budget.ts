@@ -20,7 +20,7 @@ export class ByteBudget {
   }
 
   /** Resolves with a lease once the bytes are free, first come first served; rejects when `signal` aborts. */
-  take(bytes: number, signal: AbortSignal): Promise<Lease> {
+  take(bytes: number, signal: AbortSignal): Promise<TrimmableLease> {
     signal.throwIfAborted()
     if (this.#waiting.length === 0 && this.#fits(bytes)) return Promise.resolve(this.#lease(bytes))
     return new Promise((resolve, reject) => {
@@ -56,12 +56,19 @@ export class ByteBudget {
     return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.limitBytes
   }
 
-  #lease(bytes: number): Lease {
+  #lease(bytes: number): TrimmableLease {
     this.#change(bytes)
     let held = bytes
     return {
       get bytes() {
         return held
+      },
+      trim: (bytes) => {
+        const returned = held - bytes
+        if (returned <= 0) return
+        held = bytes
+        this.#change(-returned)
+        this.#grant()
       },
       release: () => {
         const returned = held
@@ -91,4 +98,10 @@ export interface Lease {
   readonly bytes: number
   /** Gives the bytes back; a second call does nothing. */
   readonly release: () => void
+}
+
+/** What `take` grants: often asked for before it is known how many bytes will come. */
+export interface TrimmableLease extends Lease {
+  /** Gives back all but so many bytes; does nothing when fewer are held. */
+  readonly trim: (bytes: number) => void
 }
