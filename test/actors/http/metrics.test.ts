@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { Metrics, metricNameOf } from '../../../src/actors/http/metrics.ts'
+import { roleStatus, workerView } from '../../support/worker-view.ts'
+
+const linesOf = async (metrics: Metrics, view = workerView()) =>
+  (await metrics.render(view)).split('\n').filter((line) => line.startsWith('causeway_'))
+
+test('every number of the views is a sample', async () => {
+  const lines = await linesOf(new Metrics())
+  const of = 'role="mirror",instance="cloud"'
+  const place = `${of},topic="hybrid",partition="3"`
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'causeway_info{version="1.2.3",worker="abcdef",name="hybrid"} 1',
+      'causeway_ready 1',
+      'causeway_worker_state{state="running"} 1',
+      'causeway_memory_limit_bytes 1000',
+      'causeway_memory_used_bytes 100',
+      `causeway_role_ready{${of}} 1`,
+      `causeway_role_state{${of},state="running.copying"} 1`,
+      `causeway_role_flow{${of},flow="flowing"} 1`,
+      `causeway_role_flow{${of},flow="paused"} 0`,
+      `causeway_role_restarts_total{${of}} 0`,
+      `causeway_role_partitions{${of},state="copying"} 1`,
+      `causeway_partition_position{${place}} 90`,
+      `causeway_partition_end_offset{${place}} 100`,
+      `causeway_partition_lag{${place}} 10`,
+      `causeway_records_read_total{${of}} 100`,
+      `causeway_transactions_committed_total{${of}} 7`
+    ])
+  )
+})
+
+test('the process is measured too', async () => {
+  expect(await new Metrics().render(workerView())).toContain('process_resident_memory_bytes')
+})
+
+test('what is over leaves no sample behind, and counters are totals, not sums of scrapes', async () => {
+  const metrics = new Metrics()
+  await linesOf(metrics)
+  const partitions = [{ topic: 'hybrid', partition: 4, state: 'held', position: 5, end: -1 }]
+  const lines = await linesOf(metrics, workerView({ state: 'draining', roles: [roleStatus({ partitions })] }))
+  const text = lines.join('\n')
+  expect(text).not.toContain('partition="3"')
+  expect(text).not.toContain('state="running"')
+  expect(text).toMatch(/causeway_partition_position\{.*partition="4"\} 5/)
+  expect(text).not.toMatch(/causeway_partition_(lag|end_offset)\{/)
+  expect(text).toMatch(/causeway_records_read_total\{.*\} 100/)
+})
+
+test.each([
+  ['recordsRead', 'causeway_records_read_total'],
+  ['invalidUtf8Replaced', 'causeway_invalid_utf8_replaced_total'],
+  ['dead-letters', 'causeway_dead_letters_total']
+])('%s is %s', (counter, metric) => {
+  expect(metricNameOf(counter)).toBe(metric)
+})
