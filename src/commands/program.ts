@@ -51,13 +51,20 @@ export async function runProgram(args: readonly string[], shell: Shell): Promise
 export function createProgram(context: CommandContext): Command {
   const program = new Command('causeway')
     .description('Carries event streams across a hybrid cloud, exactly once.')
+    .usage('--role <roles> --config <file>\n       causeway <command> [options]')
     .version(context.version, '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.out(text.replace(/\n$/, '')),
-      writeErr: (text) => context.err(text.replace(/\n$/, '').replace(/^error: /, 'causeway: '))
+      writeErr: (text) =>
+        context.err(
+          text
+            .trimEnd()
+            .replaceAll('\n', ' ')
+            .replace(/^error: /, 'causeway: ')
+        )
     })
   runCommand(program, context)
   checkConfigCommand(program, context)

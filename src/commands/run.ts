@@ -8,21 +8,30 @@ import { startWorker } from '../worker.ts'
 import type { CommandContext } from './program.ts'
 
 interface RunOptions {
-  readonly role: string
-  readonly config: string
+  readonly role?: string
+  readonly config?: string
 }
+
+const ROLES = [...roleNames, 'all'].join(', ')
 
 /** `causeway --role a,b --config FILE`, also `causeway run …`: runs roles until a signal ends them. */
 export function runCommand(program: Command, context: CommandContext): void {
   program
     .command('run', { isDefault: true })
     .description('run roles until SIGTERM or SIGINT; a second signal ends at once')
-    .requiredOption(
-      '--role <roles>',
-      `what to run: ${[...roleNames, 'all'].join(', ')}; several joined by commas`
+    .option('--role <roles>', `required, what to run: ${ROLES}; several joined by commas`)
+    .option('--config <file>', 'required, the TOML config file')
+    .allowExcessArguments()
+    .action((options: RunOptions, { args: [unexpected] }: Command) =>
+      context.run(async () => {
+        // Checked here and not by commander, which would complain of what is missing before what is misspelt.
+        if (unexpected !== undefined)
+          throw unusable(`there is no command ${JSON.stringify(unexpected)}; see --help`)
+        if (options.role === undefined) throw unusable(`--role is missing; allowed: ${ROLES}`)
+        if (options.config === undefined) throw unusable('--config is missing; it names the TOML config file')
+        return run(parseRoles(options.role), options.config, context)
+      })
     )
-    .requiredOption('--config <file>', 'the TOML config file')
-    .action(({ role, config }: RunOptions) => context.run(() => run(parseRoles(role), config, context)))
 }
 
 async function run(
@@ -51,7 +60,10 @@ export function parseRoles(text: string): readonly RoleName[] | 'all' {
   return names.map((name) => {
     const role = roleNames.find((known) => known === name)
     if (role !== undefined) return role
-    const allowed = [...roleNames, 'all'].join(', ')
-    throw new Fault('arguments-invalid', `--role ${JSON.stringify(name)} is no role; allowed: ${allowed}`)
+    throw unusable(`--role ${JSON.stringify(name)} is no role; allowed: ${ROLES}`)
   })
+}
+
+function unusable(message: string): Fault {
+  return new Fault('arguments-invalid', message)
 }
