@@ -1,7 +1,7 @@
 // biome-ignore-all lint/style/noNonNullAssertion: indexes are bounded by the loops
 const TWO_31 = 0x8000_0000
 const TWO_32 = 0x1_0000_0000
-const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39] as const
+const [MINUS, ZERO] = [0x2d, 0x30] as const
 
 /** Reads decimal digits as a 64-bit integer without rounding; the last one read is in `high` and `low`, both signed. */
 export class DecimalReader {
@@ -16,16 +16,14 @@ export class DecimalReader {
     if (digits < 1 || digits > 19) return false
     if (buffer[from] === ZERO && (negative || digits > 1)) return false
     // Of at most 19 digits, the upper ten make a number below 2^34 and the lower nine one below 2^30.
-    let upper = 0
-    let lower = 0
     const middle = Math.max(from, end - 9)
-    for (let at = from; at < end; at++) {
-      const digit = buffer[at]!
-      if (digit < ZERO || digit > NINE) return false
-      if (at < middle) upper = upper * 10 + digit - ZERO
-      else lower = lower * 10 + digit - ZERO
-    }
-    return this.#combine(upper, lower, negative)
+    const upper = number(buffer, from, middle)
+    const lower = number(buffer, middle, end)
+    if (upper < 0 || lower < 0) return false
+    if (upper > 0) return this.#combine(upper, lower, negative)
+    this.low = negative ? -lower : lower
+    this.high = negative ? -1 : 0
+    return true
   }
 
   /** upper * 10^9 + lower, in pieces that a double holds exactly. */
@@ -41,4 +39,15 @@ export class DecimalReader {
     this.high |= 0
     return true
   }
+}
+
+/** The digits in `[start, end)`, or -1 when there is anything else. */
+function number(buffer: Buffer, start: number, end: number): number {
+  let value = 0
+  for (let at = start; at < end; at++) {
+    const digit = buffer[at]! - ZERO
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+  }
+  return value
 }

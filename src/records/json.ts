@@ -34,6 +34,12 @@ const [COLON, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY] = [0x3a, 0x5c, 0x5b, 0x5d] as 
 const [OPEN_OBJECT, CLOSE_OBJECT] = [0x7b, 0x7d] as const
 const [LOWER_E, UPPER_E, LOWER_F, LOWER_N, LOWER_T] = [0x65, 0x45, 0x66, 0x6e, 0x74] as const
 
+/** What a byte is inside a string: 0 ASCII text, 1 a part of a longer character, 2 anything that needs a look. */
+const IN_STRING = new Uint8Array(256)
+IN_STRING.fill(2, 0, SPACE)
+IN_STRING.fill(1, 0x80)
+IN_STRING[QUOTE] = IN_STRING[BACKSLASH] = 2
+
 const LITERALS: Readonly<Record<number, { readonly rest: Buffer; readonly kind: number }>> = {
   [LOWER_T]: { rest: Buffer.from('true'), kind: kinds.true },
   [LOWER_F]: { rest: Buffer.from('false'), kind: kinds.false },
@@ -66,8 +72,8 @@ export class JsonScanner {
   #start = 0
   #end = 0
   #document = 0
-  /** All bytes of all strings, or-ed. */
-  #bits = 0
+  /** Whether any string has a byte that is not ASCII. */
+  #notAscii = false
   #kind = 0
 
   constructor(pointers: readonly string[]) {
@@ -83,7 +89,7 @@ export class JsonScanner {
     try {
       const after = this.#blank(this.#value(this.#root, this.#next(start)))
       if (after < end) throw this.#malformed(after, 'text after the document')
-      if (this.#bits > 0x7f && !isUtf8(buffer.subarray(start, end))) throw new Malformed('not UTF-8')
+      if (this.#notAscii && !isUtf8(buffer.subarray(start, end))) throw new Malformed('not UTF-8')
       return undefined
     } catch (error) {
       this.kinds.fill(kinds.absent)
@@ -114,13 +120,13 @@ export class JsonScanner {
     this.#start = start
     this.#end = end
     this.#document++
-    this.#bits = 0
+    this.#notAscii = false
   }
 
   /** Reads the value that begins at `at`, notes it for its step, and returns the position after it. */
   #value(step: Step, at: number): number {
     const first = this.#buffer[at]
-    const after = first === OPEN_OBJECT && step.below.length > 0 ? this.#object(step, at) : this.#any(at)
+    const after = first === OPEN_OBJECT && step.below.length > 0 ? this.#object(step, at) : this.#skip(at)
     const slot = step.slot
     if (slot >= 0) {
       const quote = first === QUOTE ? 1 : 0
@@ -140,7 +146,7 @@ export class JsonScanner {
       const keyEnd = this.#key(at)
       const below = this.#below(step, at + 1, keyEnd - 1)
       at = this.#colon(keyEnd)
-      if (below === undefined) at = this.#any(at)
+      if (below === undefined) at = this.#skip(at)
       else {
         if (below.met === this.#document) this.#forget(below)
         below.met = this.#document
@@ -153,8 +159,15 @@ export class JsonScanner {
     }
   }
 
-  /** Checks any value, without recursion. */
-  #any(start: number): number {
+  /** Checks the value that begins at `at`, whatever it is, and returns the position after it. */
+  #skip(at: number): number {
+    const byte = this.#buffer[at]!
+    if (byte === QUOTE) return this.#string(at)
+    return byte === OPEN_OBJECT || byte === OPEN_ARRAY ? this.#skipNested(at) : this.#scalar(at)
+  }
+
+  /** Without recursion, so that depth costs a byte a level. */
+  #skipNested(start: number): number {
     const buffer = this.#buffer
     const open = this.#open
     let depth = 0
@@ -170,9 +183,7 @@ export class JsonScanner {
           continue
         }
       } else {
-        at = this.#scalar(at)
-        if (depth === 0) return at
-        at = this.#next(at)
+        at = this.#next(byte === QUOTE ? this.#string(at) : this.#scalar(at))
       }
       for (; buffer[at] === open[depth - 1]; at = this.#next(at)) {
         at++
@@ -184,11 +195,12 @@ export class JsonScanner {
     }
   }
 
+  /** A number, true, false or null. */
   #scalar(at: number): number {
     const byte = this.#buffer[at]!
-    if (byte === QUOTE) return this.#string(at)
+    if (byte <= NINE) return this.#number(at)
     const literal = LITERALS[byte]
-    if (literal === undefined) return this.#number(at)
+    if (literal === undefined) throw this.#malformed(at, 'not a value')
     const { rest, kind } = literal
     for (let index = 1; index < rest.length; index++) {
       if (at + index >= this.#end || this.#buffer[at + index] !== rest[index]) {
@@ -201,24 +213,23 @@ export class JsonScanner {
 
   #string(start: number): number {
     const buffer = this.#buffer
-    const end = this.#end
-    let bits = 0
+    let seen = 0
     let kind: number = kinds.text
     let at = start + 1
     for (;;) {
-      if (at >= end) throw this.#malformed(end, 'a string without its end')
-      const byte = buffer[at]!
-      if (byte === QUOTE) break
-      if (byte === BACKSLASH) {
-        kind = kinds.escaped
-        at = this.#escape(at)
-        continue
+      let byte = IN_STRING[buffer[at]!]!
+      while (byte < 2) {
+        seen |= byte
+        byte = IN_STRING[buffer[++at]!]!
       }
-      if (byte < SPACE) throw this.#malformed(at, 'a control character in a string')
-      bits |= byte
-      at++
+      // The loop may have run beyond the end of the document, never beyond the buffer's.
+      if (at >= this.#end) throw this.#malformed(this.#end, 'a string without its end')
+      if (buffer[at] === QUOTE) break
+      if (buffer[at] !== BACKSLASH) throw this.#malformed(at, 'a control character in a string')
+      kind = kinds.escaped
+      at = this.#escape(at)
     }
-    this.#bits |= bits
+    this.#notAscii ||= seen !== 0
     this.#kind = kind
     return at + 1
   }
@@ -231,10 +242,13 @@ export class JsonScanner {
 
   #number(start: number): number {
     let at = this.#byte(start) === MINUS ? start + 1 : start
-    if (this.#byte(at) === ZERO) at++
-    else at = this.#digits(at)
-    if (this.#byte(at) === POINT) at = this.#digits(at + 1)
-    if (this.#byte(at) === LOWER_E || this.#byte(at) === UPPER_E) {
+    at = this.#byte(at) === ZERO ? at + 1 : this.#digits(at)
+    let byte = this.#byte(at)
+    if (byte === POINT) {
+      at = this.#digits(at + 1)
+      byte = this.#byte(at)
+    }
+    if (byte === LOWER_E || byte === UPPER_E) {
       const sign = this.#byte(at + 1)
       at = this.#digits(sign === MINUS || sign === PLUS ? at + 2 : at + 1)
     }
@@ -243,8 +257,10 @@ export class JsonScanner {
   }
 
   #digits(start: number): number {
+    const buffer = this.#buffer
+    const end = this.#end
     let at = start
-    while (isDigit(this.#byte(at))) at++
+    while (at < end && isDigit(buffer[at]!)) at++
     if (at === start) throw this.#malformed(at, 'not a value')
     return at
   }
@@ -267,6 +283,7 @@ export class JsonScanner {
 
   /** The position of the next byte that is not white space. There must be one. */
   #next(at: number): number {
+    if (at < this.#end && this.#buffer[at]! > SPACE) return at
     const found = this.#blank(at)
     if (found >= this.#end) throw this.#malformed(this.#end, 'the text ends early')
     return found
@@ -307,13 +324,15 @@ function isDigit(byte: number): boolean {
 }
 
 function find(step: Step, buffer: Buffer, start: number, end: number): Step | undefined {
-  const candidates = step.below[end - start]
-  if (candidates === undefined) return undefined
-  for (const candidate of candidates) {
+  const length = end - start
+  if (length >= step.below.length) return undefined
+  const candidates = step.below[length]!
+  for (let which = 0; which < candidates.length; which++) {
+    const candidate = candidates[which]!
     const key = candidate.key
     let index = 0
-    while (index < key.length && key[index] === buffer[start + index]) index++
-    if (index === key.length) return candidate
+    while (index < length && key[index] === buffer[start + index]) index++
+    if (index === length) return candidate
   }
   return undefined
 }
