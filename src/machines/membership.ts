@@ -310,6 +310,7 @@ export const membershipMachine = setup({
       after: { backoff: 'finding' }
     },
     leaving: {
+      on: { leave: {}, 'session.expired': {} },
       invoke: {
         src: 'leave',
         input: ({ context }) => ({
