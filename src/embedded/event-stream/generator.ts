@@ -18,31 +18,21 @@ export function tweetAt(seed: number, index: number): Tweet {
   const id = snowflake(postedMs, random())
   const author = userAt(seed, random() % USERS)
   const other = userAt(seed, random() % USERS)
-  const kind = random() % 10
-  const text = textOf(random)
-  const [retweet, reply] = [kind === 0, kind === 1]
-  const referenced = snowflake(postedMs - 1 - (random() % 86_400_000), random())
-  const data = {
-    author_id: author.id,
-    created_at: new Date(postedMs).toISOString(),
-    edit_history_tweet_ids: [id],
-    id,
-    ...(reply ? { in_reply_to_user_id: other.id } : {}),
-    lang: 'en',
-    public_metrics: {
-      retweet_count: retweet ? 1 + (random() % 5000) : random() % 50,
-      reply_count: random() % 20,
-      like_count: random() % 300,
-      quote_count: random() % 5
-    },
-    ...(retweet || reply
-      ? { referenced_tweets: [{ type: retweet ? 'retweeted' : 'replied_to', id: referenced }] }
-      : {}),
-    source: pick(sources, random()),
-    text: retweet ? `RT @${other.username}: ${text}` : reply ? `@${other.username} ${text}` : text
-  }
-  const users = reply ? [author, other] : [author]
-  return { id, text: data.text, json: JSON.stringify({ data, includes: { users } }) }
+  const [retweet, reply] = oneOf(random() % 10)
+  const said = textOf(random)
+  const text = retweet ? `RT @${other.username}: ${said}` : reply ? `@${other.username} ${said}` : said
+  const referenced = () => snowflake(postedMs - 1 - (random() % 86_400_000), random())
+  const data = [
+    `"author_id":"${author.id}","created_at":"${new Date(postedMs).toISOString()}"`,
+    `"edit_history_tweet_ids":["${id}"],"id":"${id}"`,
+    ...(reply ? [`"in_reply_to_user_id":"${other.id}"`] : []),
+    `"lang":"en","public_metrics":${metricsOf(random, retweet)}`,
+    ...(retweet ? [`"referenced_tweets":[{"type":"retweeted","id":"${referenced()}"}]`] : []),
+    ...(reply ? [`"referenced_tweets":[{"type":"replied_to","id":"${referenced()}"}]`] : []),
+    `"source":"${pick(sources, random())}","text":${JSON.stringify(text)}`
+  ]
+  const users = reply ? `${author.json},${other.json}` : author.json
+  return { id, text, json: `{"data":{${data.join(',')}},"includes":{"users":[${users}]}}` }
 }
 
 const FIRST_MS = Date.UTC(2024, 0, 1)
@@ -142,28 +132,49 @@ const places = [
 interface User {
   readonly id: string
   readonly username: string
+  readonly json: string
 }
 
+/** The users of the seed asked for last. */
+const known = { seed: Number.NaN, users: [] as (User | undefined)[] }
+
 function userAt(seed: number, number: number): User {
+  if (known.seed !== seed) Object.assign(known, { seed, users: [] })
+  const user = known.users[number] ?? newUser(seed, number)
+  known.users[number] = user
+  return user
+}
+
+function newUser(seed: number, number: number): User {
   const random = randomOf(seed ^ 0x75736572, number)
-  const name = pick(names, random())
   const [hasDescription, hasLocation] = [random() % 10 !== 0, random() % 4 !== 0]
-  const trade = [pick(trades, random()), pick(trades, random())]
-  return {
-    ...(hasDescription
-      ? { description: `${trade.join(', ')}.${random() % 8 === 0 ? '\nViews are my own' : ''}` }
-      : {}),
-    id: String(100_000_000 + number * 7919 + (seed % 7919)),
+  const trade = `${pick(trades, random())}, ${pick(trades, random())}.`
+  const id = String(100_000_000 + number * 7919 + (seed % 7919))
+  const username = `user_${number.toString(36)}`
+  const json = JSON.stringify({
+    ...(hasDescription ? { description: random() % 8 === 0 ? `${trade}\nViews are my own` : trade } : {}),
+    id,
     ...(hasLocation ? { location: pick(places, random()) } : {}),
-    name: `${name} ${String.fromCharCode(65 + (random() % 26))}.`,
+    name: `${pick(names, random())} ${String.fromCharCode(65 + (random() % 26))}.`,
     public_metrics: {
       followers_count: random() % 20_000,
       following_count: random() % 2000,
       listed_count: random() % 40,
       tweet_count: random() % 90_000
     },
-    username: `user_${number.toString(36)}`
-  } as User
+    username
+  })
+  return { id, username, json }
+}
+
+/** A tenth are retweets, a tenth replies. */
+function oneOf(kind: number): readonly [retweet: boolean, reply: boolean] {
+  return [kind === 0, kind === 1]
+}
+
+function metricsOf(random: () => number, retweet: boolean): string {
+  const retweets = retweet ? 1 + (random() % 5000) : random() % 50
+  return `{"retweet_count":${retweets},"reply_count":${random() % 20},"like_count":${random() % 300},"quote_count":${random() % 5}}`
 }
 
 function textOf(random: () => number): string {

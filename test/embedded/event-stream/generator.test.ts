@@ -40,6 +40,13 @@ test("every event matches at least one of the demo's rules", () => {
   }
 })
 
+test('the JSON is what a standard writer would write', () => {
+  for (const [index, { id, text, json }] of tweets.entries()) {
+    expect(JSON.stringify(payloads[index])).toBe(json)
+    expect(payloads[index]?.data).toMatchObject({ id, text })
+  }
+})
+
 test('events are about 640 bytes and each is one line', () => {
   const bytes = tweets.map(({ json }) => Buffer.byteLength(json))
   expect(bytes.reduce((sum, one) => sum + one, 0) / COUNT).toBeGreaterThan(600)
