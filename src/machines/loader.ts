@@ -44,7 +44,7 @@ export interface LoaderContext extends LoaderInput {
   readonly outlook: 'caught-up' | 'behind'
   /** Surveys since the chains were last discovered. */
   readonly surveys: number
-  /** Faults in a row, without a round that ended well in between. */
+  /** Faults in a row, without a load or a round that went well in between. */
   readonly failures: number
   /** The newest fault, until a round has ended well. */
   readonly fault: Fault | undefined
@@ -165,7 +165,8 @@ export const loaderMachine = setup({
     noteLoaded: assign(({ context }, totals: LoadTotals) => {
       const batch = headOf(context)
       const counts = { ...totals, entriesLoaded: batch.entries.length, transactionsCommitted: 1 }
-      return answered(context, loaded(context.chains, batch), counts, batch.rest === 'some')
+      const chains = loaded(context.chains, batch)
+      return { failures: 0, ...answered(context, chains, counts, batch.rest === 'some') }
     }),
     noteMoved: assign(({ context }, position: number) => {
       const chains = withPosition(context.chains, headOf(context).chain, position)

@@ -199,7 +199,7 @@ function sectionsOf(config: Config, instance: string) {
 }
 
 /** Where a row came from, in Kafka's terms; the sink's files have these columns when `lineage` is on. */
-const lineageColumns: readonly ColumnSpec[] = [
+export const lineageColumns: readonly ColumnSpec[] = [
   { name: '_topic', type: 'string', nullable: false },
   { name: '_partition', type: 'int32', nullable: false },
   { name: '_offset', type: 'int64', nullable: false },

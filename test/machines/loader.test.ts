@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { createActor, fromPromise, initialTransition, SimulatedClock, transition, waitFor } from 'xstate'
+import {
+  createActor,
+  type EventObject,
+  fromPromise,
+  initialTransition,
+  SimulatedClock,
+  type SnapshotFrom,
+  transition,
+  waitFor
+} from 'xstate'
 import type { FoundChain } from '../../src/actors/redshift/log.ts'
 import { fromTask } from '../../src/actors/task.ts'
 import { Fault } from '../../src/errors.ts'
@@ -18,6 +27,7 @@ import {
   surveyed,
   toSurvey
 } from '../../src/machines/loader-chains.ts'
+import { doneOf, failedOf, walk } from '../support/walk.ts'
 
 const input = { pollIntervalMs: 1_000, batchEntries: 2, surveysPerDiscovery: 5 }
 const away = new Fault('unreachable', 'the warehouse is away', { retryable: true })
@@ -53,11 +63,10 @@ function findingsFor(chain: string, position: number): Finding[] {
   ]
 }
 
-type Snapshot = ReturnType<typeof initialTransition<typeof loaderMachine>>[0]
-type Step = LoaderEvent | { readonly type: string; readonly output?: unknown; readonly error?: unknown }
+type Snapshot = SnapshotFrom<typeof loaderMachine>
+type Step = EventObject & Readonly<Record<string, unknown>>
 
-const done = (id: string, output: unknown) => ({ type: `xstate.done.actor.${id}`, output, actorId: id })
-const failed = (id: string, error: unknown) => ({ type: `xstate.error.actor.${id}`, error, actorId: id })
+const patience = { timeout: 5_000 }
 
 /** Every event that can reach the machine in a state: answers to what it asked, and faults of what it runs. */
 function eventsIn(snapshot: Snapshot): Step[] {
@@ -65,11 +74,18 @@ function eventsIn(snapshot: Snapshot): Step[] {
   const events: Step[] = [{ type: 'drain' }]
   if (snapshot.matches('doubting')) return [...events, { type: 'xstate.after.backoff.loader.doubting' }]
   if (!snapshot.matches('working')) return events
-  events.push(failed('session', away), failed('session', denied), { type: 'flow.changed', flow: 'throttled' })
+  events.push(failedOf('session', away), failedOf('session', denied), {
+    type: 'flow.changed',
+    flow: 'throttled'
+  })
   if (snapshot.matches({ working: 'connecting' })) events.push({ type: 'session.ready' })
   if (snapshot.matches({ working: 'discovering' })) {
-    events.push(done('discover', []), done('discover', [found(1)]), done('discover', [found(2), found(1)]))
-    events.push(failed('discover', away), failed('discover', denied))
+    events.push(
+      doneOf('discover', []),
+      doneOf('discover', [found(1)]),
+      doneOf('discover', [found(2), found(1)])
+    )
+    events.push(failedOf('discover', away), failedOf('discover', denied))
   }
   if (snapshot.matches({ working: 'positioning' })) {
     for (const position of [0, 10]) {
@@ -84,10 +100,10 @@ function eventsIn(snapshot: Snapshot): Step[] {
     for (let choice = 0; choice < longest; choice++) {
       for (let other = 0; other < (choices.length > 1 ? longest : 1); other++) {
         const findings = choices.map((list, index) => list[(choice + index * other) % list.length])
-        events.push(done('survey', findings))
+        events.push(doneOf('survey', findings))
       }
     }
-    events.push(failed('survey', away), failed('survey', denied))
+    events.push(failedOf('survey', away), failedOf('survey', denied))
   }
   if (snapshot.matches({ working: 'loading' }) || snapshot.matches({ working: 'finishing' })) {
     const head = queue[0]
@@ -154,19 +170,17 @@ function checkStep(before: Snapshot, event: Step, after: Snapshot): void {
 }
 
 test('every reachable state keeps the invariants', () => {
-  const [first] = initialTransition(loaderMachine, { ...input, surveysPerDiscovery: 2 })
-  const seen = new Map([[keyOf(first), first]])
-  let edges = 0
-  for (const state of seen.values()) {
-    if (state.status !== 'active') continue
-    for (const event of eventsIn(state)) {
-      const [after] = transition(loaderMachine, state, event as LoaderEvent)
-      checkStep(state, event, after)
-      edges++
-      if (!seen.has(keyOf(after))) seen.set(keyOf(after), after)
+  const values = new Set<string>()
+  const { states, edges } = walk({
+    machine: loaderMachine,
+    input: { ...input, surveysPerDiscovery: 2 },
+    key: keyOf,
+    events: eventsIn,
+    check: (after, before, event) => {
+      values.add(JSON.stringify(after.value))
+      if (before !== undefined && event !== undefined) checkStep(before, event, after)
     }
-  }
-  const values = new Set([...seen.values()].map(({ value }) => JSON.stringify(value)))
+  })
   expect([...values].sort()).toMatchInlineSnapshot(`
     [
       ""doubting"",
@@ -180,7 +194,7 @@ test('every reachable state keeps the invariants', () => {
       "{"working":"surveying"}",
     ]
   `)
-  expect(edges).toBeGreaterThan(seen.size)
+  expect(edges).toBeGreaterThan(states.size)
 })
 
 test('a refused batch is taken apart until one entry is left to blame', () => {
@@ -189,10 +203,10 @@ test('a refused batch is taken apart until one entry is left to blame', () => {
     ;[state] = transition(loaderMachine, state, event as LoaderEvent)
   }
   play({ type: 'session.ready' })
-  play(done('discover', [found(1)]))
+  play(doneOf('discover', [found(1)]))
   play({ type: 'positions.read', positions: new Map([[found(1).chain, 0]]) } as LoaderEvent)
   const finding = { chain: found(1).chain, position: 0, end: 20, next: { type: 'end' } }
-  play(done('survey', [{ ...finding, entries: [entry(0), entry(10)] }]))
+  play(doneOf('survey', [{ ...finding, entries: [entry(0), entry(10)] }]))
   play({ type: 'batch.refused', fault: missing } as LoaderEvent)
   expect(state.value).toEqual({ working: 'surveying' })
   expect(state.context.chains[0]).toMatchObject({
@@ -200,10 +214,10 @@ test('a refused batch is taken apart until one entry is left to blame', () => {
     pace: 'single',
     status: { type: 'following' }
   })
-  play(done('survey', [{ ...finding, entries: [entry(0)], next: { type: 'more' } }]))
+  play(doneOf('survey', [{ ...finding, entries: [entry(0)], next: { type: 'more' } }]))
   play({ type: 'batch.loaded', totals } as LoaderEvent)
   expect(state.value).toEqual({ working: 'surveying' })
-  play(done('survey', [{ ...finding, position: 10, entries: [entry(10)] }]))
+  play(doneOf('survey', [{ ...finding, position: 10, entries: [entry(10)] }]))
   play({ type: 'batch.refused', fault: missing } as LoaderEvent)
   expect(state.value).toEqual({ working: 'idle' })
   expect(state.context.chains[0]).toMatchObject({
@@ -267,7 +281,7 @@ function bench() {
   const current = () => sessions.at(-1) ?? none
   /** Waits until the newest session, the n-th, was told this last. */
   const commanded = async (type: SessionCommand['type'], nth = 1) => {
-    await expect.poll(() => [sessions.length, current().commands.at(-1)?.type]).toEqual([nth, type])
+    await expect.poll(() => [sessions.length, current().commands.at(-1)?.type], patience).toEqual([nth, type])
     return current().commands.at(-1)
   }
   return { actor, clock, sessions, current, commanded, aborted: () => aborted }
@@ -301,13 +315,13 @@ test('a drain lets the running transaction end, and takes no other', async () =>
   current().answer({ type: 'batch.loaded', totals })
   expect(actor.getSnapshot()).toMatchObject({ status: 'done', value: 'drained' })
   expect(actor.getSnapshot().context).toMatchObject({ counters: { rowsLoaded: 5, transactionsCommitted: 1 } })
-  await expect.poll(aborted).toBe(1)
+  await expect.poll(aborted, patience).toBe(1)
 })
 
 test('faults back off exponentially to 30 s and never give up; a round that ends well forgets them', async () => {
   const { actor, clock, current, commanded, sessions } = bench()
   for (const [index, delay] of [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000].entries()) {
-    await expect.poll(() => sessions.length).toBe(index + 1)
+    await expect.poll(() => sessions.length, patience).toBe(index + 1)
     current().fail(away)
     await waitFor(actor, (snapshot) => snapshot.matches('doubting'))
     clock.increment(delay - 1)
@@ -330,7 +344,7 @@ test('a fault that cannot be retried escalates as it is, and stops the rest', as
   const { actor, current, commanded, aborted } = bench()
   await commanded('read.positions')
   current().fail(denied)
-  await expect.poll(() => actor.getSnapshot().status).toBe('error')
+  await expect.poll(() => actor.getSnapshot().status, patience).toBe('error')
   expect(actor.getSnapshot().error).toBe(denied)
   expect(aborted()).toBe(0)
 })

@@ -312,12 +312,8 @@ test('an abort ends the session at once', async () => {
     rows(0, 3, async () => abort.abort())
   )
   await expect(load).rejects.toMatchObject({ code: 'unreachable' })
-  await expect
-    .poll(
-      async () =>
-        (await admin.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'causeway'")).rowCount
-    )
-    .toBe(0)
+  const sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'causeway'"
+  await expect.poll(async () => (await admin.query(sessions)).rowCount, { timeout: 5_000 }).toBe(0)
   expect(await idsInTable()).toEqual([])
 })
 

@@ -17,15 +17,11 @@ import {
   genesisPath
 } from '../../../src/actors/store/names.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
-import type { ColumnSpec } from '../../../src/records/columns.ts'
+import { type ColumnSpec, tweetColumns } from '../../../src/records/tweet.ts'
+import { lineageColumns } from '../../../src/roles/redshift-loader.ts'
 
-/** The rows of these tests: enough to tell each from the others. */
-export const columns: readonly ColumnSpec[] = [
-  { name: 'id', type: 'int64', nullable: false },
-  { name: 'text', type: 'string', nullable: true },
-  { name: '_partition', type: 'int32', nullable: false },
-  { name: '_offset', type: 'int64', nullable: false }
-]
+/** The columns of a sink with lineage. */
+export const columns: readonly ColumnSpec[] = [...tweetColumns, ...lineageColumns]
 
 export const chainOf = (partition = 0, generation = 1): ChainId => ({
   sink: 'demo.crucial',
@@ -39,20 +35,26 @@ export const chainOf = (partition = 0, generation = 1): ChainId => ({
 export const idOf = (partition: number, offset: number) =>
   9_007_199_254_740_993n * 7n + BigInt(partition * 1_000_000 + offset)
 
+/** A tweet per offset: a text or none, and null in every column of which these tests say nothing. */
 export function parquetOf(partition: number, from: number, to: number): Buffer {
   const writer = new ParquetWriter(columns, { codec: 'snappy' })
-  const [id, text, where, offset] = writer.columns
   for (let at = from; at < to; at++) {
     const digits = Buffer.from(idOf(partition, at).toString())
-    id?.appendInt64FromDigits(digits, 0, digits.length)
-    if (at % 10 === 3) text?.appendNull()
-    else text?.appendString(`tweet\t${at}\n🎉 \\N`)
-    where?.appendNumber(partition)
-    offset?.appendNumber(at)
+    for (const [index, { name }] of columns.entries()) {
+      const column = writer.columns[index]
+      if (name === 'id') column?.appendInt64FromDigits(digits, 0, digits.length)
+      else if (name === 'text' && textOf(at) !== null) column?.appendString(textOf(at) ?? '')
+      else if (name === '_topic') column?.appendString('hybrid')
+      else if (name === '_partition') column?.appendNumber(partition)
+      else if (name === '_offset') column?.appendNumber(at)
+      else column?.appendNull()
+    }
     writer.endRow()
   }
   return Buffer.concat(writer.finish())
 }
+
+export const textOf = (offset: number) => (offset % 10 === 3 ? null : `tweet\t${offset}\n🎉 \\N`)
 
 const never = new AbortController().signal
 
