@@ -8,6 +8,7 @@ import { createApis } from './apis/index.ts'
 import { Connection } from './connection.ts'
 import { Disk } from './disk.ts'
 import { codes } from './errors.ts'
+import { GroupStore } from './group-store.ts'
 import { type GroupOptions, Groups } from './groups.ts'
 import { OffsetStore } from './offsets.ts'
 import { Timers } from './timers.ts'
@@ -84,7 +85,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       timers.close()
       disk.close()
       for (const socket of sockets) socket.destroy()
-      for (const store of [services.transactions, services.offsets, services.topics]) store.close()
+      for (const store of services.stores) store.close()
       server.close()
     })
     return {
@@ -112,12 +113,17 @@ interface Parts {
   readonly timers: Timers
 }
 
+interface Closable {
+  close(): void
+}
+
 /** Opens what is in the data directory, in the order in which the parts need each other. */
-function openServices(options: BrokerOptions & Parts): Services {
+function openServices(options: BrokerOptions & Parts): Services & { readonly stores: readonly Closable[] } {
   const { dataDir, clusterId, node, faults, disk, timers, now = Date.now } = options
   const topics = new Topics(dataDir, disk, clusterId)
   const offsets = new OffsetStore(join(dataDir, 'offsets.journal'), disk)
-  const groups = new Groups(offsets, timers, {
+  const groupStore = new GroupStore(join(dataDir, 'groups.journal'), disk)
+  const groups = new Groups(offsets, groupStore, timers, {
     initialRebalanceDelayMs: 50,
     minSessionTimeoutMs: 100,
     ...options.groups
@@ -130,7 +136,8 @@ function openServices(options: BrokerOptions & Parts): Services {
     return action?.type === 'answer' ? action.code : codes.NONE
   }
   const autoCreateTopics = options.autoCreateTopics ?? false
-  return { node, topics, groups, offsets, transactions, timers, autoCreateTopics, now, refusal }
+  const stores = [transactions, groupStore, offsets, topics]
+  return { node, topics, groups, offsets, transactions, timers, autoCreateTopics, now, refusal, stores }
 }
 
 /** Serves every connection, and returns those that are open. */

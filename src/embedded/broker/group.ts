@@ -7,6 +7,26 @@ export interface Protocol {
   readonly metadata: Buffer
 }
 
+export interface JoinRequest {
+  readonly group: string
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly protocolType: string
+  readonly protocols: readonly Protocol[]
+  readonly clientId: string
+  readonly clientHost: string
+  /** KIP-394: a new dynamic member has to come back with the id it is given (version 4 and later). */
+  readonly idRequired: boolean
+}
+
+/** One of a group's members, as a request names it. */
+export interface MemberIdentity {
+  readonly memberId: string
+  readonly instanceId: string | null
+}
+
 export interface JoinAnswer {
   readonly error: number
   readonly generation: number

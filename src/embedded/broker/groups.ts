@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { codeOf, codes, KafkaError } from './errors.ts'
+import { attempt, codeOf, codes, KafkaError } from './errors.ts'
 import {
   Group,
   type JoinAnswer,
+  type JoinRequest,
   type Member,
-  type Protocol,
+  type MemberIdentity,
   type SyncAnswer,
   sameProtocols
 } from './group.ts'
+import { type GroupStore, restoreGroup } from './group-store.ts'
 import type { OffsetStore } from './offsets.ts'
 import type { Timers } from './timers.ts'
 
@@ -22,37 +24,25 @@ const MAX_SESSION_TIMEOUT_MS = 1_800_000
 /** How long a new member's JoinGroup may wait (`group.new.member.join.timeout`). */
 const NEW_MEMBER_TIMEOUT_MS = 300_000
 
-export interface JoinRequest {
-  readonly group: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly protocolType: string
-  readonly protocols: readonly Protocol[]
-  readonly clientId: string
-  readonly clientHost: string
-  /** KIP-394: a new dynamic member has to come back with the id it is given (version 4 and later). */
-  readonly idRequired: boolean
-}
-
-/** One of a group's members, as a request names it. */
-export interface MemberIdentity {
-  readonly memberId: string
-  readonly instanceId: string | null
-}
-
 /** The classic group protocol (Kafka 4.1's `GroupMetadataManager`, classic groups only). */
 export class Groups {
   readonly #options: GroupOptions
   readonly #offsets: OffsetStore
+  readonly #store: GroupStore
   readonly #timers: Timers
   readonly #groups = new Map<string, Group>()
 
-  constructor(offsets: OffsetStore, timers: Timers, options: GroupOptions) {
+  /** Takes up the groups of an earlier life: members that are still there go on with their next heartbeat. */
+  constructor(offsets: OffsetStore, store: GroupStore, timers: Timers, options: GroupOptions) {
     this.#offsets = offsets
+    this.#store = store
     this.#timers = timers
     this.#options = options
+    for (const snapshot of store.all()) {
+      const group = restoreGroup(snapshot)
+      this.#groups.set(group.id, group)
+      for (const member of group.members.values()) this.#renew(group, member)
+    }
   }
 
   get(id: string): Group | undefined {
@@ -158,6 +148,7 @@ export class Groups {
       throw new KafkaError(codes.GROUP_ID_NOT_FOUND, `the group ${groupId} does not exist`)
     }
     this.#offsets.forget(groupId)
+    this.#store.forget(groupId)
     this.#groups.delete(groupId)
   }
 
@@ -224,6 +215,7 @@ export class Groups {
     update(member, request)
     this.#renew(group, member)
     if (group.state === 'Stable' && group.elect() === group.protocol) {
+      this.#store.save(group)
       // A leader that returns must not assign again: it is told its old self still leads.
       return { ...group.joined(member), leader: leaderBefore, members: [] }
     }
@@ -297,6 +289,7 @@ export class Groups {
       group.state = 'Empty'
       group.protocol = ''
       group.leader = ''
+      this.#keep(group)
       return
     }
     group.state = 'CompletingRebalance'
@@ -313,11 +306,17 @@ export class Groups {
 
   /** The leader's assignment arrived: the generation is at work. */
   #stabilize(group: Group, assignments: ReadonlyMap<string, Buffer>): void {
+    for (const member of group.members.values()) {
+      member.assignment = assignments.get(member.id) ?? Buffer.alloc(0)
+    }
+    if (!this.#keep(group)) {
+      this.#rebalance(group)
+      return
+    }
     this.#timers.cancel(group.phase)
     group.phase = undefined
     group.state = 'Stable'
     for (const member of group.members.values()) {
-      member.assignment = assignments.get(member.id) ?? Buffer.alloc(0)
       const answer = member.sync
       member.sync = undefined
       if (answer) this.#renew(group, member)
@@ -364,6 +363,11 @@ export class Groups {
 
   #afterLoss(group: Group): void {
     if (group.state !== 'Empty') this.#rebalance(group)
+  }
+
+  /** Whether the group could be written down. */
+  #keep(group: Group): boolean {
+    return attempt(() => this.#store.save(group)) === codes.NONE
   }
 
   #phase(group: Group, ms: number, run: () => void): void {

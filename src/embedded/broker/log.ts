@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { Fault } from '../../errors.ts'
 import { at, type BatchHeader, bit } from '../../records/batch.ts'
 import { readInt64, writeInt64 } from '../../records/bytes.ts'
@@ -173,14 +173,12 @@ export class PartitionLog {
     for (const segment of this.#segments) segment.close()
   }
 
-  /** Closes and deletes the partition. */
+  /** Closes the partition for good; those who wait for its data look again and find it gone. */
   remove(): void {
     this.close()
     this.#notify(0)
-    rmSync(this.#options.directory, { recursive: true, force: true })
   }
 
-  /** Wakes those who wait for data, without there being any: something else about the partition changed. */
   #notify(bytes: number): void {
     for (const watcher of this.watchers) watcher(bytes)
   }

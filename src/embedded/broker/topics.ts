@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Journal } from '../journal.ts'
 import type { Disk } from './disk.ts'
@@ -69,6 +69,7 @@ export class Topics {
     this.#journal.compact(this.#snapshot())
     if (this.#clusterId === '') this.#log({ type: 'cluster', id: clusterId })
     this.#log({ type: 'start', epoch: this.#leaderEpoch + 1 })
+    this.#sweep()
     for (const topic of this.#topics.values()) this.#open(topic)
   }
 
@@ -142,6 +143,7 @@ export class Topics {
     const topic = this.#known(name)
     this.#log({ type: 'delete', name })
     for (const log of topic.partitions) log.remove()
+    rmSync(join(this.#directory, 'logs', topic.id), { recursive: true, force: true })
   }
 
   /** Moves a partition's start to `offset` (-1: its end) and returns the new start. */
@@ -225,6 +227,16 @@ export class Topics {
         entries.push({ type: 'truncate', id, partition, offset })
     }
     return entries
+  }
+
+  /** Removes what a deletion that was cut short left behind. */
+  #sweep(): void {
+    const logs = join(this.#directory, 'logs')
+    mkdirSync(logs, { recursive: true })
+    const ids = new Set(this.all().map(({ id }) => id))
+    for (const id of readdirSync(logs)) {
+      if (!ids.has(id)) rmSync(join(logs, id), { recursive: true, force: true })
+    }
   }
 
   /** Opens the logs of the partitions that have none yet. */

@@ -1,36 +1,24 @@
-import {
-  type Api,
-  defineApi,
-  mapPartitions,
-  readTopics,
-  type Services,
-  subjectOf,
-  type TopicOf,
-  writeTopics
-} from '../api.ts'
+import { type Api, defineApi, readTopics, type Services, type TopicOf, writeTopics } from '../api.ts'
 import { codeOf, codes } from '../errors.ts'
+import {
+  type FetchContext,
+  FetchSessions,
+  type SessionPartition,
+  type SessionRequest
+} from '../fetch-sessions.ts'
 import type { PartitionLog } from '../log.ts'
 import type { AbortedTransaction } from '../producers.ts'
 import { checkEpoch } from './offsets.ts'
 
-interface FetchPartition {
-  readonly partition: number
-  readonly leaderEpoch: number
-  readonly offset: number
-  readonly maxBytes: number
-}
-
-interface FetchRequest {
+interface FetchRequest extends SessionRequest {
   readonly maxWaitMs: number
   readonly minBytes: number
   readonly maxBytes: number
   readonly committed: boolean
-  readonly sessionId: number
-  readonly topics: readonly TopicOf<FetchPartition>[]
 }
 
 interface PartitionAnswer {
-  readonly partition: number
+  readonly wanted: SessionPartition
   readonly error: number
   readonly highWatermark: number
   readonly lastStableOffset: number
@@ -41,11 +29,13 @@ interface PartitionAnswer {
 
 interface FetchResponse {
   readonly error: number
-  readonly topics: readonly TopicOf<PartitionAnswer>[]
+  readonly sessionId: number
+  readonly partitions: readonly PartitionAnswer[]
 }
 
-/** Fetch (key 1). No session is granted: session id 0 makes clients send full requests. */
+/** Fetch (key 1), with incremental sessions. */
 export function fetchApi(services: Services): Api {
+  const sessions = new FetchSessions()
   return defineApi<FetchRequest, FetchResponse>({
     key: 1,
     name: 'Fetch',
@@ -58,7 +48,7 @@ export function fetchApi(services: Services): Api {
       const maxBytes = reader.int32()
       const committed = reader.int8() === 1
       const sessionId = version >= 7 ? reader.int32() : 0
-      if (version >= 7) reader.int32() // Session epoch.
+      const sessionEpoch = version >= 7 ? reader.int32() : -1
       const topics = readTopics(reader, () => {
         const partition = reader.int32()
         const leaderEpoch = version >= 9 ? reader.int32() : -1
@@ -67,24 +57,43 @@ export function fetchApi(services: Services): Api {
         if (version >= 5) reader.int64() // Log start offset: followers only.
         return { partition, leaderEpoch, offset, maxBytes: reader.int32() }
       })
-      return { maxWaitMs, minBytes, maxBytes, committed, sessionId, topics }
+      const forgotten =
+        version >= 7
+          ? reader.structs(() => ({ topic: reader.string(), partitions: reader.array(() => reader.int32()) }))
+          : []
+      return {
+        ...{ maxWaitMs, minBytes, maxBytes, committed, sessionId, sessionEpoch },
+        partitions: topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
+        forgotten: forgotten.flatMap(({ topic, partitions }) =>
+          partitions.map((partition) => ({ topic, partition }))
+        )
+      }
     },
-    subject: ({ topics }) => subjectOf(topics),
+    subject: (request) =>
+      sessions
+        .partitionsOf(request)
+        .map(({ topic, partition }) => `${topic}-${partition}`)
+        .join(' '),
     handle: (request) => {
-      if (request.sessionId !== 0) return { error: codes.FETCH_SESSION_ID_NOT_FOUND, topics: [] }
-      const first = fetch(services, request)
-      if (first.ready || request.maxWaitMs <= 0) return { error: codes.NONE, topics: first.topics }
-      return wait(services, request, first.bytes)
+      const context = sessions.open(request)
+      if (typeof context === 'number') return { error: context, sessionId: 0, partitions: [] }
+      const first = fetch(services, request, context)
+      if (first.ready || request.maxWaitMs <= 0) return respond(context, first.answers)
+      return wait(services, request, context, first.bytes)
     },
-    refuse: ({ topics }, code) => ({
-      error: codes.NONE,
-      topics: mapPartitions(topics, ({ partition }) => failed(partition, code))
-    }),
-    encode: (writer, { error, topics }, version) => {
+    refuse: (request, code) => {
+      const context = sessions.open(request)
+      if (typeof context === 'number') return { error: context, sessionId: 0, partitions: [] }
+      return respond(
+        context,
+        context.partitions().map((wanted) => failed(wanted, code))
+      )
+    },
+    encode: (writer, { error, sessionId, partitions }, version) => {
       writer.int32(0)
-      if (version >= 7) writer.int16(error).int32(0)
-      writeTopics(writer, topics, (_, answer) => {
-        writer.int32(answer.partition).int16(answer.error)
+      if (version >= 7) writer.int16(error).int32(sessionId)
+      writeTopics(writer, byTopic(partitions), (_, answer) => {
+        writer.int32(answer.wanted.partition).int16(answer.error)
         writer.int64(answer.highWatermark).int64(answer.lastStableOffset)
         if (version >= 5) writer.int64(answer.startOffset)
         writer.structs(answer.aborted, (_, { producerId, firstOffset }) => {
@@ -98,25 +107,25 @@ export function fetchApi(services: Services): Api {
 }
 
 interface Fetched {
-  readonly topics: TopicOf<PartitionAnswer>[]
+  readonly answers: readonly PartitionAnswer[]
   readonly bytes: number
   /** Enough bytes, or an error that the client should hear of at once. */
   readonly ready: boolean
 }
 
 /** The first partition with data may exceed the limits, so that a large batch cannot block a consumer. */
-function fetch({ topics }: Services, request: FetchRequest): Fetched {
+function fetch({ topics }: Services, request: FetchRequest, context: FetchContext): Fetched {
   let bytes = 0
   let failures = 0
-  const answers = mapPartitions(request.topics, (wanted, topic) => {
+  const answers = context.partitions().map((wanted) => {
     try {
-      const log = topics.partition(topic, wanted.partition)
+      const log = topics.partition(wanted.topic, wanted.partition)
       checkEpoch(wanted.leaderEpoch, log)
       const maxBytes = Math.max(0, Math.min(wanted.maxBytes, request.maxBytes - bytes))
       const { records, aborted } = log.read(wanted.offset, maxBytes, request.committed, bytes === 0)
       bytes += records.length
       return {
-        partition: wanted.partition,
+        wanted,
         error: codes.NONE,
         highWatermark: log.endOffset,
         lastStableOffset: log.lastStableOffset,
@@ -126,49 +135,68 @@ function fetch({ topics }: Services, request: FetchRequest): Fetched {
       }
     } catch (error) {
       failures++
-      return failed(wanted.partition, codeOf(error))
+      return failed(wanted, codeOf(error))
     }
   })
-  const empty = answers.length === 0
-  return { topics: answers, bytes, ready: failures > 0 || empty || bytes >= request.minBytes }
+  const ready = failures > 0 || answers.length === 0 || bytes >= request.minBytes
+  return { answers, bytes, ready }
 }
 
 /** Long poll: looks again once enough bytes have arrived in the partitions, and gives what there is in the end. */
-function wait(services: Services, request: FetchRequest, found: number): Promise<FetchResponse> {
-  const logs = logsOf(services, request)
+function wait(
+  services: Services,
+  request: FetchRequest,
+  context: FetchContext,
+  found: number
+): Promise<FetchResponse> {
+  const logs = logsOf(services, context)
   return new Promise((resolve) => {
     let missing = request.minBytes - found
-    const finish = ({ topics }: Fetched) => {
+    const finish = ({ answers }: Fetched) => {
       for (const log of logs) log.watchers.delete(watch)
       services.timers.cancel(timer)
-      resolve({ error: codes.NONE, topics })
+      resolve(respond(context, answers))
     }
     const watch = (bytes: number) => {
       missing -= bytes
       if (missing > 0 && bytes > 0) return
-      const again = fetch(services, request)
+      const again = fetch(services, request, context)
       if (again.ready) finish(again)
       else missing = request.minBytes - again.bytes
     }
-    const timer = services.timers.after(request.maxWaitMs, () => finish(fetch(services, request)))
+    const timer = services.timers.after(request.maxWaitMs, () => finish(fetch(services, request, context)))
     for (const log of logs) log.watchers.add(watch)
   })
 }
 
-function logsOf({ topics }: Services, request: FetchRequest): PartitionLog[] {
+function respond(context: FetchContext, answers: readonly PartitionAnswer[]): FetchResponse {
+  const partitions = answers.filter((answer) => context.tell(answer.wanted, answer))
+  return { error: codes.NONE, sessionId: context.sessionId, partitions }
+}
+
+function logsOf({ topics }: Services, context: FetchContext): PartitionLog[] {
   const logs: PartitionLog[] = []
-  for (const { topic, partitions } of request.topics) {
-    for (const { partition } of partitions) {
-      const log = topics.get(topic)?.partitions[partition]
-      if (log) logs.push(log)
-    }
+  for (const { topic, partition } of context.partitions()) {
+    const log = topics.get(topic)?.partitions[partition]
+    if (log) logs.push(log)
   }
   return logs
 }
 
-function failed(partition: number, error: number): PartitionAnswer {
+/** Neighbours of one topic under one name; the order of the partitions stays. */
+function byTopic(answers: readonly PartitionAnswer[]): TopicOf<PartitionAnswer>[] {
+  const topics: { topic: string; partitions: PartitionAnswer[] }[] = []
+  for (const answer of answers) {
+    const last = topics.at(-1)
+    if (last?.topic === answer.wanted.topic) last.partitions.push(answer)
+    else topics.push({ topic: answer.wanted.topic, partitions: [answer] })
+  }
+  return topics
+}
+
+function failed(wanted: SessionPartition, error: number): PartitionAnswer {
   return {
-    partition,
+    wanted,
     error,
     highWatermark: -1,
     lastStableOffset: -1,

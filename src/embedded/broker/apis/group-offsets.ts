@@ -8,7 +8,7 @@ import {
   writeTopics
 } from '../api.ts'
 import { attempt, codes } from '../errors.ts'
-import type { MemberIdentity } from '../groups.ts'
+import type { MemberIdentity } from '../group.ts'
 import type { OffsetCommit } from '../offsets.ts'
 
 /** `offset.metadata.max.bytes`. */

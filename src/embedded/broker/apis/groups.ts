@@ -1,7 +1,12 @@
 import { type Api, defineApi, type Services } from '../api.ts'
 import { attempt, codes } from '../errors.ts'
-import { type JoinAnswer, metadataOf, type SyncAnswer } from '../group.ts'
-import type { JoinRequest, MemberIdentity } from '../groups.ts'
+import {
+  type JoinAnswer,
+  type JoinRequest,
+  type MemberIdentity,
+  metadataOf,
+  type SyncAnswer
+} from '../group.ts'
 
 /** JoinGroup (key 11). The answer comes when the join phase of the next generation ends. */
 export function joinGroupApi({ groups }: Services): Api {

@@ -1,14 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RawClient, type RawRequest } from './raw-client.ts'
-import {
-  type At,
-  createTopic,
-  fetch,
-  findCoordinator,
-  initProducerId,
-  metadata,
-  type Producer
-} from './requests.ts'
+import { type At, createTopic, fetch, metadata, type Producer } from './requests.ts'
+import { findCoordinator, initProducerId } from './transaction-requests.ts'
 
 /** A broker under test: ours or Apache Kafka. */
 export interface Subject {

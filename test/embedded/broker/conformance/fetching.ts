@@ -10,12 +10,15 @@ import {
   deleteTopic,
   endOfEpoch,
   fetch,
+  fetchInSession,
   listOffset,
   metadata,
   produce
 } from './requests.ts'
 
 const codes = {
+  sessionUnknown: 70,
+  sessionEpoch: 71,
   outOfRange: 1,
   fencedEpoch: 74,
   unknownEpoch: 75,
@@ -67,6 +70,31 @@ export function fetching(subject: () => Subject): void {
       expect(offsets((await poll).records)).toEqual([1])
       const short = await client.call(fetch(at0, { offset: 1, minBytes: 100_000, maxWaitMs: 50 }))
       expect(offsets(short.records)).toEqual([1])
+    }))
+
+  test('in a session only news is told, and partitions with data take turns', () =>
+    withClient(subject(), async (client) => {
+      const [one, two] = [await filled(client, [1]), await filled(client, [1])]
+      const wanted = [one, two].map((at0) => ({ ...at0, offset: 0, maxBytes: 1 }))
+      const ask = (id: number, epoch: number, some = wanted.slice(0, 0), forgotten: At[] = []) =>
+        client.call(fetchInSession({ id, epoch }, some, { forgotten }))
+      const first = await ask(0, 0, wanted)
+      const id = first.sessionId
+      expect(id).toBeGreaterThan(0)
+      expect(first.partitions.map(({ topic }) => topic)).toEqual([one.topic, two.topic])
+      expect(first.partitions.map(({ records }) => records.length > 0)).toEqual([true, false])
+      // Turns are taken from the second fetch on; there is nothing to tell of who gets no data.
+      const second = await ask(id, 1)
+      expect(second).toMatchObject({ error: 0, sessionId: id })
+      expect(second.partitions.map(({ topic }) => topic)).toEqual([one.topic])
+      expect((await ask(id, 2)).partitions.map(({ topic }) => topic)).toEqual([two.topic])
+      const moved = await ask(id, 3, [{ ...one, offset: 1, maxBytes: 1 }], [two])
+      expect(moved.partitions).toEqual([])
+      await client.call(produce(one, batch(1)))
+      expect((await ask(id, 4)).partitions).toMatchObject([{ topic: one.topic, highWatermark: 2 }])
+      expect((await ask(id, 4)).error).toBe(codes.sessionEpoch)
+      expect((await ask(id, -1, wanted)).sessionId).toBe(0)
+      expect((await ask(id, 5)).error).toBe(codes.sessionUnknown)
     }))
 
   test('offsets are found by time', () =>

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { fresh, newPartition, type Subject, settled, until, withClient } from './bench.ts'
 import { commitOffset, fetchOffset, heartbeat, type Joined, join, leave, sync } from './group-requests.ts'
 import type { RawClient } from './raw-client.ts'
-import { findCoordinator } from './requests.ts'
+import { findCoordinator } from './transaction-requests.ts'
 
 const codes = {
   generation: 22,

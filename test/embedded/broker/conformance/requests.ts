@@ -1,4 +1,4 @@
-import type { Writer } from '../../../../src/embedded/broker/wire.ts'
+import type { Reader, Writer } from '../../../../src/embedded/broker/wire.ts'
 import { encodeBatch, type Record } from '../../../../src/records/record.ts'
 import type { RawRequest } from './raw-client.ts'
 
@@ -151,14 +151,27 @@ export interface FetchOptions {
 }
 
 export function fetch(at: At, options: FetchOptions): RawRequest<Fetched> {
-  const {
-    offset,
-    committed = false,
-    maxBytes = 1 << 20,
-    minBytes = 0,
-    maxWaitMs = 0,
-    leaderEpoch = -1
-  } = options
+  const request = fetchInSession({ id: 0, epoch: -1 }, [{ ...at, ...options }], options)
+  return { ...request, decode: (reader) => onlyPartition([request.decode(reader).partitions]) }
+}
+
+export interface SessionFetched {
+  readonly error: number
+  readonly sessionId: number
+  readonly partitions: readonly (At & Fetched)[]
+}
+
+/** Fetch version 11 within a session (KIP-227); id 0 and epoch -1 are none, epoch 0 asks for a new one. */
+export function fetchInSession(
+  session: { readonly id: number; readonly epoch: number },
+  wanted: readonly (At & {
+    readonly offset: number
+    readonly maxBytes?: number
+    readonly leaderEpoch?: number
+  })[],
+  options: Omit<FetchOptions, 'offset'> & { readonly forgotten?: readonly At[] } = {}
+): RawRequest<SessionFetched> {
+  const { committed = false, minBytes = 0, maxWaitMs = 0, forgotten = [] } = options
   return {
     key: 1,
     version: 11,
@@ -169,35 +182,38 @@ export function fetch(at: At, options: FetchOptions): RawRequest<Fetched> {
         .int32(minBytes)
         .int32(50 << 20)
         .int8(committed ? 1 : 0)
-      writer.int32(0).int32(-1)
-      writePartition(writer, at, () => writer.int32(leaderEpoch).int64(offset).int64(-1).int32(maxBytes))
-      writer.structs([], none).string('')
+      writer.int32(session.id).int32(session.epoch)
+      writer.structs(wanted, (_, { topic, partition, offset, leaderEpoch = -1, maxBytes = 1 << 20 }) => {
+        writer.string(topic).structs([partition], () => {
+          writer.int32(partition).int32(leaderEpoch).int64(offset).int64(-1).int32(maxBytes)
+        })
+      })
+      writer.structs(forgotten, (_, { topic, partition }) => {
+        writer.string(topic).array([partition], () => writer.int32(partition))
+      })
+      writer.string('')
     },
     decode: (reader) => {
       reader.int32()
-      reader.int16()
-      reader.int32()
-      return onlyPartition(
-        reader.structs(() => {
-          reader.string()
-          return reader.structs(() => {
-            reader.int32()
-            const error = reader.int16()
-            const highWatermark = reader.int64()
-            const lastStableOffset = reader.int64()
-            const startOffset = reader.int64()
-            const aborted = reader.nullableStructs(() => ({
-              producerId: reader.int64(),
-              firstOffset: reader.int64()
-            }))
-            reader.int32()
-            const records = reader.bytes()
-            return { error, highWatermark, lastStableOffset, startOffset, aborted, records }
-          })
-        })
-      )
+      const error = reader.int16()
+      const sessionId = reader.int32()
+      const topics = reader.structs(() => {
+        const topic = reader.string()
+        return reader.structs(() => ({ topic, partition: reader.int32(), ...fetched(reader) }))
+      })
+      return { error, sessionId, partitions: topics.flat() }
     }
   }
+}
+
+function fetched(reader: Reader): Fetched {
+  const error = reader.int16()
+  const highWatermark = reader.int64()
+  const lastStableOffset = reader.int64()
+  const startOffset = reader.int64()
+  const aborted = reader.nullableStructs(() => ({ producerId: reader.int64(), firstOffset: reader.int64() }))
+  reader.int32()
+  return { error, highWatermark, lastStableOffset, startOffset, aborted, records: reader.bytes() }
 }
 
 export interface Offset {
@@ -279,124 +295,6 @@ export function deleteRecords(at: At, offset: number): RawRequest<{ startOffset:
   }
 }
 
-/** FindCoordinator, version 2: its error, 0 once the coordinator is there. */
-export function findCoordinator(type: 'group' | 'transaction', key: string): RawRequest<number> {
-  return {
-    key: 10,
-    version: 2,
-    encode: (writer) => {
-      writer.string(key).int8(type === 'group' ? 0 : 1)
-    },
-    decode: (reader) => {
-      reader.int32()
-      return reader.int16()
-    }
-  }
-}
-
-export function initProducerId(
-  id: string | null,
-  timeoutMs = 10_000
-): RawRequest<Producer & { error: number }> {
-  return {
-    key: 22,
-    version: 1,
-    encode: (writer) => {
-      writer.string(id).int32(timeoutMs)
-    },
-    decode: (reader) => {
-      reader.int32()
-      return { error: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
-    }
-  }
-}
-
-/** AddPartitionsToTxn: the error of each partition. Version 2 knows `PRODUCER_FENCED`. */
-export function addPartitions(
-  id: string,
-  producer: Producer,
-  partitions: readonly At[],
-  version: 1 | 2 = 1
-): RawRequest<number[]> {
-  return {
-    key: 24,
-    version,
-    encode: (writer) => {
-      writer.string(id).int64(producer.producerId).int16(producer.producerEpoch)
-      writer.structs(partitions, (_, { topic, partition }) => {
-        writer.string(topic).array([partition], (_, one) => writer.int32(one))
-      })
-    },
-    decode: (reader) => {
-      reader.int32()
-      const topics = reader.structs(() => {
-        const topic = reader.string()
-        const [answer] = reader.structs(() => ({ partition: reader.int32(), error: reader.int16() }))
-        return { topic, partition: answer?.partition, error: answer?.error ?? -1 }
-      })
-      // Kafka answers in an order of its own.
-      return partitions.map(
-        ({ topic, partition }) =>
-          topics.find((one) => one.topic === topic && one.partition === partition)?.error ?? -1
-      )
-    }
-  }
-}
-
-export function endTxn(
-  id: string,
-  producer: Producer,
-  committed: boolean,
-  version: 1 | 2 = 1
-): RawRequest<number> {
-  return {
-    key: 26,
-    version,
-    encode: (writer) => {
-      writer.string(id).int64(producer.producerId).int16(producer.producerEpoch).boolean(committed)
-    },
-    decode: (reader) => {
-      reader.int32()
-      return reader.int16()
-    }
-  }
-}
-
-export function addOffsets(id: string, producer: Producer, group: string): RawRequest<number> {
-  return {
-    key: 25,
-    version: 1,
-    encode: (writer) => {
-      writer.string(id).int64(producer.producerId).int16(producer.producerEpoch).string(group)
-    },
-    decode: (reader) => {
-      reader.int32()
-      return reader.int16()
-    }
-  }
-}
-
-export function txnOffsetCommit(
-  id: string,
-  producer: Producer,
-  group: string,
-  at: At,
-  offset: number
-): RawRequest<number> {
-  return {
-    key: 28,
-    version: 1,
-    encode: (writer) => {
-      writer.string(id).string(group).int64(producer.producerId).int16(producer.producerEpoch)
-      writePartition(writer, at, () => writer.int64(offset).string(''))
-    },
-    decode: (reader) => {
-      reader.int32()
-      return errorOfPartition(reader)
-    }
-  }
-}
-
 /** The batch of records `v0`, `v1`, … with the given producer and sequence. */
 export function batch(
   count: number,
@@ -427,7 +325,7 @@ export function writePartition(writer: Writer, { topic, partition }: At, rest: (
 }
 
 /** The error of the one partition in an answer of topics with partition and error. */
-export function errorOfPartition(reader: import('../../../../src/embedded/broker/wire.ts').Reader): number {
+export function errorOfPartition(reader: Reader): number {
   return onlyPartition(
     reader.structs(() => {
       reader.string()

@@ -3,20 +3,15 @@ import { at, batchesOf, readHeader } from '../../../../src/records/batch.ts'
 import { fresh, newPartition, newProducer, type Subject, settled, until, withClient } from './bench.ts'
 import { commitOffset, fetchOffset } from './group-requests.ts'
 import type { RawClient } from './raw-client.ts'
+import { type At, batch, fetch, listOffset, type Producer, produce } from './requests.ts'
 import {
-  type At,
   addOffsets,
   addPartitions,
-  batch,
   endTxn,
-  fetch,
   findCoordinator,
   initProducerId,
-  listOffset,
-  type Producer,
-  produce,
   txnOffsetCommit
-} from './requests.ts'
+} from './transaction-requests.ts'
 
 const codes = {
   corrupt: 2,
