@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
-import { runDemo } from '../demo/demo.ts'
 import { parseDemoOptions, type RawDemoOptions } from '../demo/options.ts'
 import type { CommandContext } from './program.ts'
 
-/** `causeway demo`: the whole road on one machine, over embedded services. */
+/** `causeway demo`: the whole road on one machine, over embedded services, which no other command has to load. */
 export function demoCommand(program: Command, context: CommandContext): void {
   program
     .command('demo')
@@ -17,5 +16,11 @@ export function demoCommand(program: Command, context: CommandContext): void {
     .option('--json', 'print the final counts as one JSON object')
     .option('--source-brokers <list>', 'use this Kafka cluster as the source instead of the embedded one')
     .option('--target-brokers <list>', 'use this Kafka cluster as the target instead of the embedded one')
-    .action((raw: RawDemoOptions) => context.run(() => runDemo(parseDemoOptions(raw, context.cwd), context)))
+    .action((raw: RawDemoOptions) =>
+      context.run(async () => {
+        const options = parseDemoOptions(raw, context.cwd)
+        const { runDemo } = await import('../demo/demo.ts')
+        return runDemo(options, context)
+      })
+    )
 }

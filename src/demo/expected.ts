@@ -1,7 +1,8 @@
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { tweetAt } from '../embedded/event-stream/generator.ts'
-import { Fault } from '../errors.ts'
+import { Fault, toFault } from '../errors.ts'
 import { eventId } from '../records/tweet.ts'
 import type { DemoOptions } from './options.ts'
 import { demoSeed } from './services.ts'
@@ -25,6 +26,9 @@ function generated(count: number): Expectation {
 }
 
 async function fromFile(path: string): Promise<Expectation> {
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw new Fault('arguments-invalid', `--input ${path} cannot be read: ${toFault(error).message}`)
+  })
   const events = new Expected()
   let malformed = 0
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {

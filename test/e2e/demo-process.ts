@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Endpoints } from '../../src/demo/endpoints.ts'
 import type { DemoReport } from '../../src/demo/report.ts'
 
-const main = join(import.meta.dirname, '../../src/main.ts')
+export const main = join(import.meta.dirname, '../../src/main.ts')
 
 /** A demo that runs in a process of its own, as a user would start it. */
 export class DemoProcess {
