@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { toFault } from '../errors.ts'
 import type { Faults } from './faults.ts'
@@ -39,6 +39,11 @@ export function diskFullError(): Error {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 }
 
+/** The body of a request. Unlike the request's own iterator, one that is left early does not cut the connection. */
+export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false })
+}
+
 export function isDiskFull(error: unknown): boolean {
   return toFault(error).code === 'disk-full'
 }
@@ -71,7 +76,10 @@ async function serve(service: HttpService, request: IncomingMessage, response: S
   const action = service.faults.next(service.subject(request))
   if (action?.type === 'fail-before') return request.socket.destroy()
   if (action?.type === 'hang') return undefined
-  if (action?.type === 'answer') return send(response, service.fault(action.code, action.error, request))
+  if (action?.type === 'answer') {
+    await takeRest(request)
+    return send(response, service.fault(action.code, action.error, request))
+  }
   if (action?.type === 'delay') await delay(action.ms)
   const reply = await answer(service, request, response, action?.type === 'disk-full')
   if (reply === undefined) return undefined
@@ -98,8 +106,15 @@ async function answer(
     if (service.diskFull !== undefined) return await service.diskFull(request, response)
     throw diskFullError()
   } catch (error) {
+    await takeRest(request)
     return service.failed(error, request)
   }
+}
+
+/** A client that is still sending would not read the answer: first take what it sends. */
+async function takeRest(request: IncomingMessage): Promise<void> {
+  request.resume()
+  await finished(request).catch(() => undefined)
 }
 
 async function send(response: ServerResponse, reply: Reply): Promise<void> {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import type { Reply } from '../http-service.ts'
+import { bodyOf, type Reply } from '../http-service.ts'
 import { invalidRequest } from './problems.ts'
 import type { RuleBook, RuleRefusal } from './rules.ts'
 
@@ -74,7 +74,7 @@ function json(status: number, value: unknown): Reply {
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of bodyOf(request)) {
     bytes += chunk.length
     if (bytes > BODY_BYTES_MAX) return undefined
     chunks.push(chunk)

@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto'
 import { S3Error } from './errors.ts'
 import { type Authentication, hmac, sameText, sha256Hex } from './signature.ts'
 
-export type ChunkedBody = AsyncIterable<Buffer>
-
 const LINE_BYTES_MAX = 4096
 const EMPTY_SHA256 = sha256Hex('')
 
@@ -19,7 +17,7 @@ export async function* readChunks(
   source: AsyncIterable<Buffer>,
   authentication: Authentication,
   trailers: Map<string, string>
-): ChunkedBody {
+): AsyncIterable<Buffer> {
   const signed = authentication.payload.startsWith('STREAMING-AWS4-HMAC-SHA256-PAYLOAD')
   if (!signed && authentication.payload !== 'STREAMING-UNSIGNED-PAYLOAD-TRAILER') {
     throw new S3Error('NotImplemented', `${authentication.payload} is not supported.`)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { type ChunkedBody, readChunks } from './aws-chunked.ts'
+import { bodyOf } from '../http-service.ts'
+import { readChunks } from './aws-chunked.ts'
 import { type Algorithm, algorithmNamed, algorithms, startChecksum } from './checksums.ts'
 import { S3Error } from './errors.ts'
 import type { Authentication } from './signature.ts'
@@ -33,9 +34,9 @@ export async function receive(
   const sha256 = /^[0-9a-f]{64}$/.test(authentication.payload) ? createHash('sha256') : undefined
   const trailers = new Map<string, string>()
   let bytes = 0
-  const body: AsyncIterable<Buffer> | ChunkedBody = authentication.payload.startsWith('STREAMING-')
-    ? readChunks(request, authentication, trailers)
-    : request
+  const body = authentication.payload.startsWith('STREAMING-')
+    ? readChunks(bodyOf(request), authentication, trailers)
+    : bodyOf(request)
   for await (const chunk of body) {
     bytes += chunk.length
     if (bytes > OBJECT_BYTES_MAX) throw new S3Error('EntityTooLarge')

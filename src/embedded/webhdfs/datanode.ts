@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isDiskFull, type Reply } from '../http-service.ts'
+import { bodyOf, isDiskFull, type Reply } from '../http-service.ts'
 import { RemoteError } from './errors.ts'
 import type { FileSystem } from './filesystem.ts'
 import type { FileInode } from './inode.ts'
@@ -78,7 +78,7 @@ async function store(upload: Upload): Promise<void> {
   const block = await open(dataNode.namespace.blockPath(file.id), from === 0 ? 'w' : 'r+')
   let bytes = 0
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    for await (const chunk of bodyOf(request)) {
       const fitting = chunk.subarray(0, Math.max(room - bytes, 0))
       bytes += await writeAt(block, fitting, from + bytes)
       if (fitting.length < chunk.length) throw noRoom(path)

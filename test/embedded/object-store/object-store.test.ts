@@ -390,6 +390,21 @@ describe('authentication', () => {
     expect(await anonymous.text()).toContain('<Code>AccessDenied</Code>')
   })
 
+  test('a large upload that is refused at once still hears why', async () => {
+    const Body = Buffer.alloc(3_000_000)
+    const stranger = client({ credentials: { ...credentials, secretAccessKey: 'x' } })
+    for (const body of [Body, Readable.from([Body])]) {
+      const upload = new PutObjectCommand({
+        Bucket: bucket,
+        Key: 'k',
+        Body: body,
+        ContentLength: Body.length
+      })
+      expect(await refusal(stranger.send(upload))).toMatchObject({ name: 'SignatureDoesNotMatch' })
+    }
+    stranger.destroy()
+  })
+
   test('a streamed body with a trailing checksum is decoded and verified', async () => {
     const body = Buffer.alloc(300_000, 'streamed ')
     await s3.send(

@@ -187,8 +187,8 @@ test('faults: at either step, with or without effect; a full disk leaves a short
   await expect(create('/first', 'x')).rejects.toThrow()
   await expect(create('/lost', 'kept')).rejects.toThrow()
   expect(await read('/lost')).toBe('kept')
-  expect(await exceptionOf(create('/full', 'eightyes'))).toBe('403 IOException')
-  expect(await lengthOf('/full')).toBe(4)
+  expect(await exceptionOf(create('/full', 'x'.repeat(2_000_000)))).toBe('403 IOException')
+  expect(await lengthOf('/full')).toBe(1_000_000)
   expect(await exceptionOf(call('PUT', '/lost', 'RENAME', { destination: '/x' }))).toBe(
     '403 StandbyException'
   )
