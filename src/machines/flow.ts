@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate'
+import type { FlowState } from '../roles/role.ts'
 
-/** Backpressure as a state: what a stage may still read. */
-export type FlowState = 'flowing' | 'throttled' | 'paused'
+export type { FlowState } from '../roles/role.ts'
 
 /**
  * Watermarks as parts of a byte limit. Each boundary has two, a high one to go up and a low one to come back, so that
