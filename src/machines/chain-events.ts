@@ -21,6 +21,10 @@ export type ReportBody =
   | { readonly type: 'chain.opened'; readonly position: number; readonly leaderEpoch: number }
   /** Fetching must end: what is fetched from now on would be thrown away. */
   | { readonly type: 'chain.closed' }
+  /** Drained: everything that was taken in is published, or left to the next opening. */
+  | { readonly type: 'chain.ended' }
+  /** A slice was taken in: what the chain holds in memory has changed. */
+  | { readonly type: 'chain.grew' }
   | { readonly type: 'chain.throttled' }
   | { readonly type: 'chain.relaxed' }
   /** Published, and the head says so. */

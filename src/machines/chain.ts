@@ -128,6 +128,8 @@ const chainSetup = setup({
         leaderEpoch: context.opened?.last?.leaderEpoch ?? -1
       }),
     reportClosed: ({ context, self }) => report(self, context, { type: 'chain.closed' }),
+    reportGrew: ({ context, self }) => report(self, context, { type: 'chain.grew' }),
+    reportEnded: ({ context, self }) => report(self, context, { type: 'chain.ended' }),
     reportThrottled: ({ context, self }) => report(self, context, { type: 'chain.throttled' }),
     reportRelaxed: ({ context, self }) => report(self, context, { type: 'chain.relaxed' }),
     reportAdvanced: ({ context, self }) => {
@@ -177,9 +179,9 @@ const intake = chainSetup.createStateConfig({
     'chunk.grew': [
       {
         guard: { type: 'isCaughtUp', params: ({ event }) => ({ draft: event }) },
-        actions: [{ type: 'keepDraft', params: ({ event }) => ({ draft: event }) }, 'recover']
+        actions: [{ type: 'keepDraft', params: ({ event }) => ({ draft: event }) }, 'recover', 'reportGrew']
       },
-      { actions: { type: 'keepDraft', params: ({ event }) => ({ draft: event }) } }
+      { actions: [{ type: 'keepDraft', params: ({ event }) => ({ draft: event }) }, 'reportGrew'] }
     ]
   },
   states: {
@@ -362,7 +364,7 @@ export const chainMachine = chainSetup.createMachine({
           after: { patience: 'opening' }
         },
         held: { id: 'held', entry: 'forgetEntry', always: endWhenClosing, after: { patience: 'opening' } },
-        ended: { id: 'ended', type: 'final' }
+        ended: { id: 'ended', type: 'final', entry: 'reportEnded' }
       }
     }
   }

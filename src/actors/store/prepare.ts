@@ -1,0 +1,88 @@
+import { toFault } from '../../errors.ts'
+import type { OpenedChain } from './chain.ts'
+import type { Chunk, ChunkFile } from './chunk.ts'
+import { type Entry, type EntryFile, instantOf, logVersion } from './entry.ts'
+import { chainName, type DataFileName, dataPath, deadPath, entryId } from './names.ts'
+import { inParallel } from './parallel.ts'
+import type { Preparation, Store } from './store.ts'
+
+/** What the entries of one sink have in common. */
+export interface Fingerprints {
+  readonly schema: string
+  readonly config: string
+  readonly encoder: string
+}
+
+export interface PrepareOptions {
+  readonly opened: OpenedChain
+  readonly chunk: Chunk
+  /** Unique per attempt, lower-case hex. */
+  readonly nonce: string
+  readonly fingerprints: Fingerprints
+  readonly now: () => number
+}
+
+/** Files of one chunk that are uploaded at once. */
+const PARALLEL_FILES = 4
+const CLEAN_UP_MS = 5_000
+
+/**
+ * Uploads a chunk's files so that nobody sees them, and writes the entry that will name them. When anything fails, or
+ * the signal aborts, what was uploaded is discarded: no entry was written yet, so none can name it.
+ */
+export async function prepareChunk(
+  store: Store,
+  { opened, chunk, nonce, fingerprints, now }: PrepareOptions,
+  signal: AbortSignal
+): Promise<Entry> {
+  const { from, to, counts, leaderEpoch } = chunk
+  const chain = chainName(opened.chain)
+  const id = entryId(chain, from, nonce)
+  const name = { chain: opened.chain, from, to, nonce }
+  const prepared: Preparation[] = []
+  const prepareFile = async (file: ChunkFile): Promise<EntryFile> => {
+    const path = pathOf(file, name)
+    const { parts, bytes } = file
+    const preparation = await store.prepare(
+      { path, parts, bytes, contentType: contentTypes[file.kind], entryId: id },
+      signal
+    )
+    prepared.push(preparation)
+    return {
+      kind: file.kind,
+      path,
+      bytes,
+      records: file.records,
+      minEventTime: optionalInstant(file.minEventTimeMs),
+      maxEventTime: optionalInstant(file.maxEventTimeMs),
+      sha256: file.sha256,
+      preparation
+    }
+  }
+  try {
+    const files = await inParallel(chunk.files, PARALLEL_FILES, prepareFile)
+    const reason = files.length === 0 ? 'no-records' : null
+    const committedAt = instantOf(now())
+    const range = { version: logVersion, type: 'entry', chain, from, to } as const
+    return { ...range, reason, counts, leaderEpoch, ...fingerprints, nonce, committedAt, files }
+  } catch (error) {
+    const cleanUp = AbortSignal.timeout(CLEAN_UP_MS)
+    await Promise.allSettled(prepared.map((preparation) => store.discard(preparation, cleanUp)))
+    throw toFault(error)
+  }
+}
+
+/** Gives up the bytes of an entry that lost. */
+export async function discardEntry(store: Store, entry: Entry, signal: AbortSignal): Promise<void> {
+  await inParallel(entry.files, PARALLEL_FILES, ({ preparation }) => store.discard(preparation, signal))
+}
+
+const contentTypes = { data: 'application/vnd.apache.parquet', dead: 'application/x-ndjson' } as const
+
+function pathOf(file: ChunkFile, name: DataFileName): string {
+  return file.kind === 'data' ? dataPath(file.directory, name) : deadPath(name)
+}
+
+function optionalInstant(timestampMs: number | undefined): string | null {
+  return timestampMs === undefined ? null : instantOf(timestampMs)
+}

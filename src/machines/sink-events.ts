@@ -1,0 +1,58 @@
+import type { FetcherInput, FetcherReport } from '../actors/kafka/fetcher.ts'
+import type { GroupOffset, GroupSeat } from '../actors/kafka/group-offsets.ts'
+import type { ChainInput, ChainReport } from './chain-events.ts'
+import type { FlowEvent } from './flow.ts'
+import type { MembershipInput, MembershipReport } from './membership.ts'
+import type { PlacedPartition } from './sink-chains.ts'
+
+/** What goes into a sink (`sink.ts`) and its actors, and what comes out. */
+export interface SinkInput {
+  readonly chain: Pick<ChainInput, 'rotateAgeMs' | 'backoffMinMs' | 'backoffMaxMs'>
+  readonly membership: MembershipInput
+  readonly fetcher: FetcherInput
+  readonly flow: { readonly limitBytes: number }
+}
+
+export interface TopologyReport {
+  readonly type: 'topology.seen'
+  readonly partitions: readonly PlacedPartition[]
+  /** What an operator should know, for example that a topic does not exist yet. */
+  readonly notes: readonly string[]
+}
+
+/** Takes offsets for lag tools. They are never read: the log is the position. */
+export type CommitterCommand =
+  | { readonly type: 'note'; readonly seat: CommitterSeat; readonly offset: GroupOffset }
+  /** Commits what was noted, then says so. */
+  | { readonly type: 'finish' }
+
+export type CommitterReport = { readonly type: 'offsets.settled' }
+
+/** Where and as whom to commit. */
+export interface CommitterSeat extends GroupSeat {
+  /** The coordinator's node id. */
+  readonly node: number
+}
+
+/** Monotone since the start of the role. */
+export interface SinkCounters {
+  readonly recordsRead: number
+  readonly recordsKept: number
+  readonly recordsFiltered: number
+  readonly recordsDead: number
+  readonly entriesPublished: number
+  readonly filesPublished: number
+  readonly bytesPublished: number
+  /** Entries that another writer was faster with. */
+  readonly commitsLost: number
+  readonly faults: number
+}
+
+export type SinkEvent =
+  | { readonly type: 'drain' }
+  | TopologyReport
+  | MembershipReport
+  | FetcherReport
+  | ChainReport
+  | FlowEvent
+  | CommitterReport

@@ -1,0 +1,106 @@
+import { fromPromise } from 'xstate'
+import type { ByteBudget } from '../actors/budget.ts'
+import type { Cluster } from '../actors/kafka/cluster.ts'
+import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
+import { createBuilder } from '../actors/store/builder.ts'
+import {
+  type ChainStart,
+  commitEntry,
+  type OpenedChain,
+  openChain,
+  publishEntry,
+  writeHead
+} from '../actors/store/chain.ts'
+import type { Entry } from '../actors/store/entry.ts'
+import { discardEntry, type Fingerprints, prepareChunk } from '../actors/store/prepare.ts'
+import type { Store } from '../actors/store/store.ts'
+import { tweetRows } from '../actors/store/tweet-rows.ts'
+import type { SinkConfig } from '../config.ts'
+import { Fault } from '../errors.ts'
+import { chainMachine } from '../machines/chain.ts'
+import type { ChainInput, EntryInput, LogRange, PrepareInput } from '../machines/chain-events.ts'
+
+export interface ChainBinding {
+  readonly cluster: Cluster
+  readonly store: Store
+  /** `<config name>.<instance>` */
+  readonly sink: string
+  readonly config: SinkConfig
+  readonly budget: ByteBudget
+  readonly fingerprints: Fingerprints
+  readonly now: () => number
+  /** Unique per call, lower-case hex. */
+  readonly nonce: () => string
+}
+
+/** The chain machine with its actors: the log in the store, the topic in the cluster. */
+export function createChain({
+  cluster,
+  store,
+  sink,
+  config,
+  budget,
+  fingerprints,
+  now,
+  nonce
+}: ChainBinding) {
+  return chainMachine.provide({
+    actors: {
+      builder: createBuilder({
+        budget,
+        template: config.template,
+        rotateBytes: config.rotateBytes,
+        encoder: tweetRows(config)
+      }),
+      open: fromPromise<OpenedChain, ChainInput>(async ({ input, signal }) => {
+        const { topic, partition, topicId } = input
+        const clusterId = cluster.cached()?.clusterId ?? ''
+        const start = (within: AbortSignal) => startOf(cluster, input, config.start, within)
+        return openChain(store, { chain: { sink, topic, topicId, partition }, clusterId, start, now }, signal)
+      }),
+      prepare: fromPromise<Entry, PrepareInput>(({ input, signal }) =>
+        prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)
+      ),
+      commit: fromPromise<'won' | 'lost', EntryInput>(({ input, signal }) =>
+        commitEntry(store, input.opened.chain, input.entry, signal)
+      ),
+      publish: fromPromise<void, EntryInput>(({ input, signal }) => publishEntry(store, input.entry, signal)),
+      head: fromPromise<void, EntryInput>(({ input, signal }) =>
+        writeHead(store, input.opened.chain, input.entry, now(), signal)
+      ),
+      discard: fromPromise<void, EntryInput>(({ input, signal }) => discardEntry(store, input.entry, signal)),
+      measure: fromPromise<LogRange, ChainInput>(async ({ input, signal }) => ({
+        logStart: await offsetAt(cluster, input, EARLIEST, signal),
+        logEnd: await offsetAt(cluster, input, LATEST, signal)
+      }))
+    }
+  })
+}
+
+const EARLIEST = -2
+const LATEST = -1
+
+async function startOf(
+  cluster: Cluster,
+  of: TopicPartition,
+  reason: SinkConfig['start'],
+  signal: AbortSignal
+): Promise<ChainStart> {
+  const offset = await offsetAt(cluster, of, reason === 'earliest' ? EARLIEST : LATEST, signal)
+  return { offset, reason }
+}
+
+/** `LATEST` is the last stable offset: what an open transaction has written is still to come. */
+async function offsetAt(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+  timestamp: typeof EARLIEST | typeof LATEST,
+  signal: AbortSignal
+): Promise<number> {
+  const offsets = await cluster.listOffsets([{ topic, partition, timestamp }], 1, signal)
+  const offset = offsets.get(tp(topic, partition))
+  if (offset !== undefined && offset >= 0) return offset
+  throw new Fault('kafka-offset-unknown', `${tp(topic, partition)}: the leader told no offset`, {
+    retryable: true
+  })
+}

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { fromPromise, type SnapshotFrom } from 'xstate'
+import { createCommitter } from '../actors/kafka/committer.ts'
+import { fetcher } from '../actors/kafka/fetcher.ts'
+import { createMembership } from '../actors/kafka/membership.ts'
+import { createMeter } from '../actors/meter.ts'
+import type { Store } from '../actors/store/store.ts'
+import { createTopology } from '../actors/store/topology.ts'
+import { encoderVersion, sinkColumns } from '../actors/store/tweet-rows.ts'
+import type { SinkConfig } from '../config.ts'
+import { toFault } from '../errors.ts'
+import { sinkMachine } from '../machines/sink.ts'
+import type { SinkInput } from '../machines/sink-events.ts'
+import type { Role, RoleContext, RoleName } from './role.ts'
+import { createChain } from './sink-chain.ts'
+import { describeSink } from './sink-view.ts'
+
+export interface SinkRoleOptions {
+  readonly role: Extract<RoleName, 'hdfs-sink' | 's3-sink'>
+  readonly instance: string
+  readonly config: SinkConfig
+  readonly store: Store
+}
+
+const COMMIT_INTERVAL_MS = 1_000
+const BACKOFF_MIN_MS = 200
+const BACKOFF_MAX_MS = 30_000
+const FETCH_BYTES_MAX = 4 * 1024 * 1024
+/** A fetch asks for this part of the budget at most, so that the chunks being built leave room for it. */
+const FETCH_SHARE = 8
+
+/**
+ * A sink: Kafka → Parquet files in a store, each offset in exactly one entry of one chain.
+ *
+ *     Kafka ─fetcher─▶ slices ─▶ chain of each topic-partition:
+ *         builder   aborted records dropped, JSON flattened, Parquet per directory, dead letters beside
+ *         prepare   files uploaded, invisible
+ *         commit    one create-only entry in the log: from here on they count
+ *         publish   files visible; then the head says so; then the offset goes to Kafka's group, for lag tools
+ *
+ * The position is the end of the chain's log in the store. It moves only by an entry whose bytes are all there, and it is
+ * read back from the log after any doubt.
+ */
+export function createSink(context: RoleContext, options: SinkRoleOptions): Role {
+  const { role, instance, config, store } = options
+  const { budget, log } = context
+  const cluster = context.cluster(config.cluster)
+  const sink = `${context.config.name}.${instance}`
+  const random = () => nonce(context.random)
+  const onFailure = (error: unknown) => {
+    const { code, message } = toFault(error)
+    log.warn({ code }, message)
+  }
+  const logic = sinkMachine.provide({
+    actors: {
+      probe: fromPromise<void>(({ signal }) => store.probe(signal)),
+      fetcher,
+      meter: createMeter(budget),
+      membership: createMembership({ cluster }).logic,
+      committer: createCommitter({
+        cluster,
+        intervalMs: COMMIT_INTERVAL_MS,
+        onFailure: (error) => log.debug({ err: toFault(error) }, 'group offsets not committed')
+      }),
+      topology: createTopology({
+        ...{ cluster, store, sink, topics: config.topics, shards: config.shards },
+        refreshIntervalMs: config.refreshIntervalMs,
+        newTopicId: random,
+        onFailure
+      }),
+      chain: createChain({
+        ...{ cluster, store, sink, config, budget },
+        fingerprints: fingerprintsOf(config),
+        now: context.now,
+        nonce: random
+      })
+    },
+    actions: {
+      logFault: (_, { fault, where }) => log.warn({ code: fault.code, partition: where }, fault.message)
+    }
+  })
+  const fetchBytes = Math.max(1, Math.min(FETCH_BYTES_MAX, Math.floor(budget.limitBytes / FETCH_SHARE)))
+  const group = `${context.config.name}.${role}.${instance}`
+  const input: SinkInput = {
+    chain: {
+      rotateAgeMs: config.rotateAgeMs,
+      backoffMinMs: BACKOFF_MIN_MS,
+      backoffMaxMs: BACKOFF_MAX_MS
+    },
+    membership: {
+      group,
+      instanceId: `${context.workerId}.${role}.${instance}`,
+      shards: config.shards,
+      sessionTimeoutMs: config.sessionTimeoutMs
+    },
+    fetcher: {
+      cluster,
+      budget,
+      maxBytes: fetchBytes,
+      partitionMaxBytes: Math.ceil(fetchBytes / FETCH_SHARE)
+    },
+    flow: { limitBytes: budget.limitBytes }
+  }
+  return {
+    role,
+    instance,
+    logic,
+    input,
+    // The supervisor gives back what `logic` made.
+    describe: (snapshot) => describeSink(snapshot as SnapshotFrom<typeof sinkMachine>)
+  }
+}
+
+/** 64 random bits as lower-case hex. */
+function nonce(random: () => number): string {
+  const half = () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')
+  return half() + half()
+}
+
+function fingerprintsOf({ preset, lineage, template, codec }: SinkConfig) {
+  return {
+    schema: fingerprint(sinkColumns(lineage)),
+    config: fingerprint({ preset, lineage, template, codec }),
+    encoder: encoderVersion
+  }
+}
+
+function fingerprint(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+}
