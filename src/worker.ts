@@ -70,19 +70,7 @@ async function startIn(
       createShare(instance, { ...options, now, random }, dataDir, clusters, instances.length)
     )
   )
-  const view = (): WorkerView => ({
-    name: config.name,
-    version: options.version,
-    workerId: dataDir.workerId,
-    state: stateOf(root),
-    startedAt,
-    now: now(),
-    memory: {
-      limitBytes: config.memoryBudgetBytes,
-      usedBytes: shares.reduce((sum, { budget }) => sum + budget.usedBytes, 0)
-    },
-    roles: shares.map(({ monitor }) => monitor.status())
-  })
+  const view = () => viewOf(root, shares, { ...options, workerId: dataDir.workerId, startedAt, now: now() })
   const [listening, closed] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()]
   const http = httpServer({ config, view, onListening: listening.resolve, onClosed: closed.resolve })
   const supervised = shares.map(({ instance, role }): Supervised => {
@@ -158,6 +146,29 @@ async function createShare(
   const context = { config, log, budget, cluster, workerId: dataDir.workerId, now, random }
   const role = await (options.createRole ?? createRole)(instance, context)
   return { instance, role, budget, monitor: new RoleMonitor({ instance, role, budget, log, now }) }
+}
+
+interface ViewFacts {
+  readonly config: Config
+  readonly version: string
+  readonly workerId: string
+  readonly startedAt: number
+  readonly now: number
+}
+
+function viewOf(root: Root, shares: readonly Share[], facts: ViewFacts): WorkerView {
+  const { config, version, workerId, startedAt, now } = facts
+  const usedBytes = shares.reduce((sum, { budget }) => sum + budget.usedBytes, 0)
+  return {
+    name: config.name,
+    version,
+    workerId,
+    state: stateOf(root),
+    startedAt,
+    now,
+    memory: { limitBytes: config.memoryBudgetBytes, usedBytes },
+    roles: shares.map(({ monitor }) => monitor.status())
+  }
 }
 
 function stateOf(root: Root): WorkerState {

@@ -52,11 +52,10 @@ export class Metrics {
     const states = new Map<string, number>()
     for (const { topic, partition, state, position, end } of status.partitions) {
       const place = { ...labels, topic, partition: String(partition) }
-      gauges.position.set(place, position)
-      if (end >= 0) {
-        gauges.end.set(place, end)
-        gauges.lag.set(place, Math.max(0, end - position))
-      }
+      // Below zero means not yet known.
+      if (position >= 0) gauges.position.set(place, position)
+      if (end >= 0) gauges.end.set(place, end)
+      if (position >= 0 && end >= 0) gauges.lag.set(place, Math.max(0, end - position))
       states.set(state, (states.get(state) ?? 0) + 1)
     }
     for (const [state, count] of states) gauges.partitions.set({ ...labels, state }, count)

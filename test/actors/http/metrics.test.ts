@@ -55,3 +55,10 @@ test.each([
 ])('%s is %s', (counter, metric) => {
   expect(metricNameOf(counter)).toBe(metric)
 })
+
+test('a position that is not yet known is no sample, and neither is its lag', async () => {
+  const partitions = [{ topic: 'hybrid', partition: 4, state: 'opening', position: -1, end: 7 }]
+  const text = (await linesOf(new Metrics(), workerView({ roles: [roleStatus({ partitions })] }))).join('\n')
+  expect(text).not.toMatch(/causeway_partition_(lag|position)\{/)
+  expect(text).toMatch(/causeway_partition_end_offset\{.*\} 7/)
+})
