@@ -32,7 +32,8 @@ export function bytesOf(marks: Marks): number {
 /** Adds what was taken after everything in `marks`. */
 export function mark(marks: Marks, taken: readonly Taken[]): Marks {
   const next: Record<string, Mark> = { ...marks }
-  for (const { topic, partition, next: offset, leaderEpoch, bytes, records } of taken) {
+  for (const { topic, partition, from, next: offset, leaderEpoch, bytes, records } of taken) {
+    if (from === offset) continue
     const key = tp(topic, partition)
     next[key] = later(next[key], { topic, partition, next: offset, leaderEpoch, bytes, records })
   }

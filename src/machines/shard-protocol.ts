@@ -71,9 +71,10 @@ export type WriterReport =
 
 /** What the writer took of one slice. */
 export interface Taken extends TopicPartition {
-  /** Offset after the last batch taken or passed over. */
+  /** The offsets `[from, next)` were taken or passed over; `next` is `from` when only the source's end has moved. */
+  readonly from: number
   readonly next: number
-  /** Leader epoch of that batch, -1 when unknown. */
+  /** Leader epoch of the last batch before `next`, -1 when unknown. */
   readonly leaderEpoch: number
   /** Last stable offset of the source. */
   readonly end: number

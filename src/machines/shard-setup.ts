@@ -1,4 +1,4 @@
-import { assign, enqueueActions, type ParameterizedObject, sendTo, setup, stateIn } from 'xstate'
+import { assign, enqueueActions, type ParameterizedObject, raise, sendTo, setup, stateIn } from 'xstate'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
@@ -76,17 +76,27 @@ export const begun = (context: ShardContext, ledger: Ledger) => ({
 
 export const nothing = { taken: marks.none, sent: marks.none, acked: marks.none, added: [] } as const
 
-type Named =
+interface RetryLater {
+  readonly key: string
+  /** In milliseconds. */
+  readonly delay: number
+  [name: string]: unknown
+}
+
+/** The simple actions that the compound ones are made of. */
+type Simple =
   | { type: 'report'; params: ShardReport }
   | { type: 'tell'; params: WriterCommand }
+  | { type: 'setLedger'; params: { ledger: Ledger } }
+  | { type: 'retryLater'; params: RetryLater }
   | { type: 'adopt'; params: { ledger: Ledger } }
 
 /** An action made of the named ones: what it does shows in a pure transition. */
 const compound = <Params extends ParameterizedObject['params'] | undefined>(
   collect: Parameters<
-    typeof enqueueActions<ShardContext, ShardEvent, Params, ShardEvent, never, Named, never, never, never>
+    typeof enqueueActions<ShardContext, ShardEvent, Params, ShardEvent, never, Simple, never, never, never>
   >[0]
-) => enqueueActions<ShardContext, ShardEvent, Params, ShardEvent, never, Named, never, never, never>(collect)
+) => enqueueActions<ShardContext, ShardEvent, Params, ShardEvent, never, Simple, never, never, never>(collect)
 
 export const shard = setup({
   types: {
@@ -113,7 +123,10 @@ export const shard = setup({
   },
   actions: {
     /** Tells the mirror. */
-    report: ({ self }, report: ShardReport) => self._parent?.send(report),
+    report: sendTo(
+      ({ self }) => self._parent ?? self,
+      (_, report: ShardReport) => report
+    ),
     tell: sendTo('writer', (_, command: WriterCommand) => command),
     /** Nobody will read these bytes. */
     drop: (_, { slices }: { slices: readonly { readonly lease: { release(): void } }[] }) => {
@@ -161,9 +174,14 @@ export const shard = setup({
     }),
     /** Drops what was in flight: only the durable positions count from here. */
     abandon: assign(({ context }) => ({ ...nothing, ledger: ledgers.close(context.ledger) })),
+    setLedger: assign({ ledger: (_, { ledger }: { ledger: Ledger }) => ledger }),
+    retryLater: raise<ShardContext, ShardEvent, ShardEvent, RetryLater>(
+      (_, { key }) => ({ type: 'partition.retry', key }),
+      { delay: (_, { delay }) => delay }
+    ),
     /** Sets the ledger and makes writer and fetcher follow: what became `copying` starts, what ceased to be ends. */
     adopt: compound<{ ledger: Ledger }>(({ context, enqueue }, { ledger }) => {
-      enqueue.assign({ ledger })
+      enqueue({ type: 'setLedger', params: { ledger } })
       const { started, ended } = ledgers.difference(context.ledger, ledger)
       if (ended.length > 0) {
         enqueue({ type: 'tell', params: { type: 'forget', partitions: ended } })
@@ -201,7 +219,7 @@ export const shard = setup({
         const entry = ledger[key]
         if (entry?.standing !== 'quarantined') continue
         const delay = doubling(entry.failures, context.quarantineMinMs, context.quarantineMaxMs)
-        enqueue.raise({ type: 'partition.retry', key }, { id: `retry ${key}`, delay })
+        enqueue({ type: 'retryLater', params: { key, delay } })
       }
     })
   },

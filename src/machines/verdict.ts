@@ -7,6 +7,7 @@ import type { PartitionFailure, PartitionFaulted, Taken } from './shard-protocol
 
 /** Faults of the transaction and not of one partition: the shard fences and goes on with all of them. */
 const transactional: ReadonlySet<string> = new Set([
+  'not-sent',
   'kafka-out-of-order-sequence-number',
   'kafka-duplicate-sequence-number',
   'kafka-invalid-producer-epoch',
@@ -68,6 +69,8 @@ function sourceVerdict(fault: Fault, entry: Entry, hasPosition: boolean): Stop {
       // Without a position nothing was promised yet: the log's start has moved since we looked.
       if (!hasPosition && entry.taken < 0) return { standing: 'quarantined', reason: fault.message }
       return { standing: 'data-loss', reason: fault.message }
+    case 'batch-corrupt':
+      return { standing: 'source-corrupt', reason: fault.message }
     case 'topic-reset':
       return { standing: 'topic-reset', reason: fault.message }
     case 'log-diverged':

@@ -74,10 +74,10 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
   if (!isLive(next)) after = { ...lost(after), alive: 'no' }
   else if (reinvoked) after = { ...lost(after), alive: 'fencing' }
   for (const action of actions) {
-    if (action.type === 'xstate.sendTo')
-      after = obey(after, (action.params as { event: WriterCommand }).event)
-    if (action.type === 'report') {
-      const report = action.params as unknown as {
+    const { event: sent, targetId } = (action.params ?? {}) as unknown as { event: Event; targetId?: string }
+    if (action.type === 'xstate.sendTo' && targetId === 'writer') after = obey(after, sent as WriterCommand)
+    else if (action.type === 'xstate.sendTo') {
+      const report = sent as unknown as {
         type: string
         partitions: { topic: string; position: number }[]
       }
@@ -247,6 +247,7 @@ function took(at: Step, topic: string, next: number, bytes: number, stop?: 'held
   const taken: Taken = {
     topic,
     partition: 0,
+    from: next - 1,
     next,
     leaderEpoch: 0,
     end: 10,

@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Fault } from '../../errors.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+
+export interface PrepareOptions {
+  readonly source: Cluster
+  readonly target: Cluster
+  readonly positionsTopic: string
+  readonly shards: number
+  readonly replication: number
+}
+
+export interface ClusterIds {
+  readonly source: string | undefined
+  readonly target: string | undefined
+}
+
+const SEGMENT_BYTES = 16 * 1024 * 1024
+const LOOK_AGAIN_MS = 50
+
+/**
+ * Creates the position topic and waits until every partition of it has a leader. Rejects with `mirror-onto-itself` when
+ * both names lead to one cluster, with `claim-mismatch` when the topic has another number of shards.
+ */
+export async function prepareMirror(options: PrepareOptions, signal: AbortSignal): Promise<ClusterIds> {
+  const { source, target, positionsTopic, shards, replication } = options
+  const [{ clusterId: sourceId }, { clusterId: targetId }] = await Promise.all([
+    source.metadata(signal, []),
+    target.metadata(signal, [])
+  ])
+  if (sourceId !== undefined && sourceId === targetId) {
+    const names = `clusters ${source.name} and ${target.name} are one (${sourceId})`
+    throw new Fault('mirror-onto-itself', `${names}: its topics would be copied onto themselves`)
+  }
+  const configs = { 'cleanup.policy': 'compact', 'segment.bytes': String(SEGMENT_BYTES) }
+  await ensureTopic(target, positionsTopic, { partitions: shards, replication, configs }, signal)
+  const found = target.cached()?.topics.get(positionsTopic)?.partitions.length
+  if (found !== shards) {
+    throw new Fault('claim-mismatch', `${positionsTopic} has ${found} shards, the config asks for ${shards}`)
+  }
+  return { source: sourceId, target: targetId }
+}
+
+/** Creates a topic unless it exists, and resolves when each of its partitions has a leader. */
+export async function ensureTopic(
+  cluster: Cluster,
+  name: string,
+  topic: Parameters<Cluster['createTopic']>[1],
+  signal: AbortSignal
+): Promise<void> {
+  const isThere = async () => {
+    const { topics } = await cluster.metadata(signal, [name])
+    const found = topics.get(name)
+    return (
+      found?.error === 0 && found.partitions.length > 0 && found.partitions.every(({ leader }) => leader >= 0)
+    )
+  }
+  if (await isThere()) return
+  await cluster.createTopic(name, topic, signal)
+  while (!(await isThere())) await pause(LOOK_AGAIN_MS, undefined, { signal })
+}

@@ -1,0 +1,51 @@
+import type { Positions } from '../../machines/ledger.ts'
+import type { PositionRecord } from '../../machines/shard-protocol.ts'
+import { tp } from '../kafka/topic-partition.ts'
+
+/** What a mirror has done since its start, counted where it happens. */
+export class MirrorStats {
+  readonly counters = {
+    recordsRead: 0,
+    recordsWritten: 0,
+    bytesWritten: 0,
+    transactionsCommitted: 0,
+    fences: 0,
+    restores: 0
+  }
+  /** Commits whose answer has not come, by shard. */
+  readonly #open = new Map<number, Commit>()
+
+  reset(): void {
+    for (const name of Object.keys(this.counters) as (keyof typeof this.counters)[]) this.counters[name] = 0
+    this.#open.clear()
+  }
+
+  committing(shard: number, commit: Commit): void {
+    this.#open.set(shard, commit)
+  }
+
+  committed(shard: number): void {
+    const commit = this.#open.get(shard)
+    this.#open.delete(shard)
+    if (commit === undefined) return
+    this.counters.transactionsCommitted++
+    this.counters.recordsWritten += commit.records
+    this.counters.bytesWritten += commit.bytes
+  }
+
+  /** After a restore the positions say whether the last commit, whose answer was lost, took place. */
+  restored(shard: number, positions: Positions): void {
+    this.counters.restores++
+    const first = this.#open.get(shard)?.positions[0]
+    if (first !== undefined && positions[tp(first.topic, first.partition)]?.next === first.position.next) {
+      this.committed(shard)
+    }
+    this.#open.delete(shard)
+  }
+}
+
+export interface Commit {
+  readonly positions: readonly PositionRecord[]
+  readonly records: number
+  readonly bytes: number
+}

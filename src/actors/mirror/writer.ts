@@ -1,0 +1,225 @@
+import { Fault } from '../../errors.ts'
+import type { Position, Positions } from '../../machines/ledger.ts'
+import type {
+  PartitionFailure,
+  PositionRecord,
+  WriterCommand,
+  WriterReport
+} from '../../machines/shard-protocol.ts'
+import { verifyCrc } from '../../records/batch.ts'
+import { encodeBatch, type Record } from '../../records/record.ts'
+import { Bell } from '../kafka/bell.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { readInternal } from '../kafka/positions.ts'
+import { type ProduceResult, TransactionSession } from '../kafka/producer.ts'
+import type { TopicPartition } from '../kafka/topic-partition.ts'
+import { fromTask, type TaskScope } from '../task.ts'
+import { Intake } from './intake.ts'
+import { type Claim, checkClaim, decodeRecord, encodeClaim, encodePosition } from './position-records.ts'
+import type { MirrorStats } from './stats.ts'
+
+/**
+ * The hands of one shard: it proves that the shard is ours, fences, restores, and then does what the shard machine
+ * commands, one step of the transaction at a time. Whatever goes wrong ends it, sockets first; the machine decides what
+ * comes next. Buffers are given back when they were acknowledged, or when no socket refers to them any more.
+ */
+export interface WriterOptions {
+  readonly target: Cluster
+  /** `<prefix>-<shard>` becomes the transactional id. */
+  readonly prefix: string
+  readonly positionsTopic: string
+  readonly transactionTimeoutMs: number
+  /** One heartbeat acknowledged in the current generation: whoever lost the shard must not fence its new owner. */
+  readonly confirm: (signal: AbortSignal) => Promise<void>
+  readonly claim: () => Claim
+  readonly stats: MirrorStats
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+type Scope = TaskScope<{ readonly shard: number }, WriterCommand, WriterReport>
+type Step = Extract<WriterCommand, { readonly type: 'add' | 'produce' | 'commit' }>
+
+/** Records per batch of positions: with the longest topic names still well below any limit on a batch. */
+const POSITIONS_PER_BATCH = 1_000
+const CORRUPT_MESSAGE = 2
+
+export function createWriter(options: WriterOptions) {
+  return fromTask<void, { readonly shard: number }, WriterCommand, WriterReport>((scope) =>
+    new ShardWriter(options, scope).run()
+  )
+}
+
+class ShardWriter {
+  readonly #options: WriterOptions
+  readonly #shard: number
+  readonly #signal: AbortSignal
+  readonly #report: (event: WriterReport) => void
+  readonly #session: TransactionSession
+  readonly #intake = new Intake()
+  readonly #steps: Step[] = []
+  readonly #bell = new Bell()
+  #isClaimed = false
+  /** What the open transaction holds. */
+  #written = { records: 0, bytes: 0 }
+
+  constructor(options: WriterOptions, { input, signal, report, receive }: Scope) {
+    this.#options = options
+    this.#shard = input.shard
+    this.#signal = signal
+    this.#report = report
+    this.#session = new TransactionSession({
+      cluster: options.target,
+      transactionalId: `${options.prefix}-${input.shard}`,
+      timeoutMs: options.transactionTimeoutMs,
+      onState: (state) => {
+        if (state !== 'markersPending') return
+        const reason = `markers of the former transaction of ${options.prefix}-${input.shard} are not written yet`
+        report({ type: 'writer.waiting', on: 'markersPending', reason })
+      }
+    })
+    receive((command) => this.#obey(command))
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#options.confirm(this.#signal)
+      await this.#session.fence(this.#signal)
+      this.#options.stats.counters.fences++
+      this.#report({ type: 'writer.fenced' })
+      const positions = await this.#restore()
+      this.#options.stats.restored(this.#shard, positions)
+      this.#report({ type: 'writer.restored', positions })
+      for (;;) {
+        const step = this.#steps.shift()
+        if (step === undefined) await this.#bell.wait(Number.POSITIVE_INFINITY, this.#signal)
+        else await this.#perform(step)
+      }
+    } finally {
+      this.#session.destroy()
+      for (const lease of this.#intake.unload().leases) lease.release()
+    }
+  }
+
+  #obey(command: WriterCommand): void {
+    switch (command.type) {
+      case 'expect':
+        this.#intake.expect(command.partitions)
+        break
+      case 'forget':
+        this.#intake.forget(command.partitions)
+        break
+      case 'take': {
+        const taken = this.#intake.take(command.slices)
+        for (const { records } of taken) this.#options.stats.counters.recordsRead += records
+        this.#report({ type: 'writer.took', taken })
+        break
+      }
+      default:
+        this.#steps.push(command)
+        this.#bell.ring()
+    }
+  }
+
+  async #perform(step: Step): Promise<void> {
+    switch (step.type) {
+      case 'add':
+        return this.#add(step.partitions)
+      case 'produce':
+        return this.#produce()
+      case 'commit':
+        return this.#commit(step.positions)
+    }
+  }
+
+  async #add(partitions: readonly TopicPartition[]): Promise<void> {
+    const results = await this.#session.add([...partitions, this.#ownPartition], this.#signal)
+    const failures = results.flatMap(({ topic, partition, fault }) =>
+      fault === undefined ? [] : [{ topic, partition, fault }]
+    )
+    this.#report(
+      failures.length === 0 ? { type: 'writer.added', partitions } : { type: 'writer.refused', failures }
+    )
+  }
+
+  async #produce(): Promise<void> {
+    const { batches, leases, records, bytes } = this.#intake.unload()
+    try {
+      const results = await this.#session.produce(batches, this.#signal)
+      const failures = failuresOf(results, (index) => batches[index]?.batch)
+      if (failures.length > 0) return this.#report({ type: 'writer.refused', failures })
+      this.#written = { records: this.#written.records + records, bytes: this.#written.bytes + bytes }
+    } finally {
+      for (const lease of leases) lease.release()
+    }
+    this.#report({ type: 'writer.produced' })
+  }
+
+  async #commit(positions: readonly PositionRecord[]): Promise<void> {
+    const now = this.#options.now()
+    const records = positions.map((position) => encodePosition(position, now))
+    if (!this.#isClaimed) records.push(encodeClaim(this.#options.claim(), now))
+    const results = await this.#session.produce(this.#inBatches(records), this.#signal)
+    for (const { fault } of results) if (fault !== undefined) throw fault
+    this.#options.stats.committing(this.#shard, { positions, ...this.#written })
+    await this.#session.commit(this.#signal)
+    this.#options.stats.committed(this.#shard)
+    this.#isClaimed = true
+    this.#written = { records: 0, bytes: 0 }
+    this.#report({ type: 'writer.committed' })
+  }
+
+  #inBatches(records: readonly Record[]) {
+    const batches = []
+    for (let at = 0; at < records.length; at += POSITIONS_PER_BATCH) {
+      const batch = encodeBatch(records.slice(at, at + POSITIONS_PER_BATCH), { codec: 0 })
+      batches.push({ ...this.#ownPartition, batch })
+    }
+    return batches
+  }
+
+  /** The shard's partition of the position topic, read to its end. */
+  async #restore(): Promise<Positions> {
+    const { target, positionsTopic, transactionTimeoutMs } = this.#options
+    const positions: { [key: string]: Position } = {}
+    await readInternal({
+      cluster: target,
+      ...this.#ownPartition,
+      signal: this.#signal,
+      transactionTimeoutMs,
+      onRecord: ({ key, value }) => {
+        const decoded = decodeRecord(key, value)
+        if (decoded.type === 'claim') {
+          checkClaim(decoded.claim, this.#options.claim(), positionsTopic)
+          this.#isClaimed = true
+        } else if (decoded.type === 'position') positions[decoded.key] = decoded.position
+        else delete positions[decoded.key]
+      },
+      onWaiting: () => {
+        const reason = `another writer's transaction is open in ${positionsTopic}-${this.#shard}`
+        this.#report({ type: 'writer.waiting', on: 'hangingTransaction', reason })
+      }
+    })
+    return positions
+  }
+
+  get #ownPartition(): TopicPartition {
+    return { topic: this.#options.positionsTopic, partition: this.#shard }
+  }
+}
+
+/** The failed partitions, each once. A batch that the target calls corrupt is held against its source's checksum. */
+function failuresOf(
+  results: readonly ProduceResult[],
+  batchAt: (index: number) => Buffer | undefined
+): PartitionFailure[] {
+  return results.flatMap(({ topic, partition, error, fault }, index) => {
+    if (fault === undefined) return []
+    const batch = batchAt(index)
+    // The checksum follows the changed header by linearity, so it is wrong only where the source's was.
+    if (error !== CORRUPT_MESSAGE || batch === undefined || verifyCrc(batch))
+      return [{ topic, partition, fault }]
+    const message = `a batch of ${topic}-${partition} does not fit its own checksum: the source's copy is damaged`
+    return [{ topic, partition, fault: new Fault('source-corrupt', message, { cause: fault }) }]
+  })
+}
