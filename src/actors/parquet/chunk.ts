@@ -130,20 +130,24 @@ export class ChunkBuilder {
     return util.serializeThrift(new thrift.OffsetIndex({ page_locations: locations }))
   }
 
-  #columnIndex(compare: (left: Buffer, right: Buffer) => number): Buffer {
-    const none = Buffer.alloc(0)
+  /**
+   * Bounds by page; undefined when a page has none. The format would have empty bounds for a page of nulls, at which
+   * hyparquet fails, so a column with such a page goes without.
+   */
+  #columnIndex(compare: (left: Buffer, right: Buffer) => number): Buffer | undefined {
     const pages = this.#pages.map(({ page }) => page)
     const bounds = pages.flatMap((page) => page.bounds ?? [])
+    if (bounds.length < pages.length) return undefined
     const rising = bounds.every((own, index) => {
       const previous = bounds[index - 1]
       return !previous || (compare(previous.min, own.min) <= 0 && compare(previous.max, own.max) <= 0)
     })
     const index = new thrift.ColumnIndex({
-      null_pages: pages.map((page) => page.bounds === undefined),
-      min_values: pages.map((page) => page.bounds?.min ?? none),
-      max_values: pages.map((page) => page.bounds?.max ?? none),
+      null_pages: pages.map(() => false),
+      min_values: bounds.map(({ min }) => min),
+      max_values: bounds.map(({ max }) => max),
       boundary_order: rising ? boundaryOrder.ascending : boundaryOrder.unordered,
-      null_counts: pages.map((page) => page.nulls)
+      null_counts: pages.map(({ nulls }) => nulls)
     })
     return util.serializeThrift(index)
   }

@@ -25,7 +25,7 @@ export interface ParquetOptions {
 /**
  * A Parquet file of flat columns, built in memory from column values: for each row one append on every column, then
  * `endRow`. Pages are version 1 and carry CRCs; strings have a dictionary while it pays; chunks have bounds and null
- * counts, and the file has a column index for all columns but strings, and an offset index.
+ * counts, and the file has an offset index, and a column index for what is no string and has no page of nulls alone.
  */
 export class ParquetWriter implements ColumnSink {
   readonly columns: readonly ColumnBuilder[]

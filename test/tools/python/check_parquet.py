@@ -58,7 +58,7 @@ def check_pruning(file, name, kind, expected):
     nulls = len(expected) - len(present)
     count = lambda condition, *values: duckdb.execute(
         f"SELECT count(*) FROM '{file}' WHERE {condition}", list(values)
-    ).fetchone()[0]
+    ).fetchall()[0][0]
     assert count(f'"{name}" IS NULL') == nulls, f"DuckDB: nulls of {name}"
     if kind == "boolean":
         samples = [True, False]

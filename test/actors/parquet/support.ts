@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { type ParquetOptions, ParquetWriter } from '../../../src/actors/parquet/writer.ts'
+import type { ColumnAppender, ColumnSpec } from '../../../src/records/columns.ts'
+
+export type Value = string | bigint | number | boolean | null
+export type Row = readonly Value[]
+
+/** A table to be written; int64 are bigints, timestamps milliseconds. */
+export interface Table {
+  readonly columns: readonly ColumnSpec[]
+  readonly rows: readonly Row[]
+}
+
+export function writeTable(table: Table, options: ParquetOptions): Buffer {
+  const writer = new ParquetWriter(table.columns, options)
+  for (const row of table.rows) {
+    for (const [index, column] of writer.columns.entries()) append(column, column.spec, row[index] ?? null)
+    writer.endRow()
+  }
+  return Buffer.concat(writer.finish())
+}
+
+function append(column: ColumnAppender, { type }: ColumnSpec, value: Value): void {
+  if (value === null) column.appendNull()
+  else if (typeof value === 'boolean') column.appendBoolean(value)
+  else if (typeof value === 'bigint')
+    column.appendInt64(Number(value >> 32n), Number(BigInt.asIntN(32, value)))
+  else if (typeof value === 'number') column.appendNumber(value)
+  else if (type === 'string') {
+    const bytes = Buffer.from(`<${value}>`)
+    if (value.length % 2 === 0) column.appendBytes(bytes, 1, bytes.length - 1)
+    else column.appendString(value)
+  }
+}
+
+const values: Readonly<Record<ColumnSpec['type'], fc.Arbitrary<Value>>> = {
+  string: fc.oneof(
+    fc.constantFrom('', 'a', 'b', 'ü', '😀', 'z'.repeat(65)),
+    fc.string({ unit: 'grapheme', maxLength: 10 })
+  ),
+  int64: fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.integer().map(BigInt)),
+  int32: fc.oneof(fc.integer(), fc.integer({ min: -3, max: 3 })),
+  boolean: fc.boolean(),
+  timestamp: fc.oneof(fc.integer({ min: -(2 ** 45), max: 2 ** 45 }), fc.integer({ min: -5, max: 5 }))
+}
+
+const column = (name: string): fc.Arbitrary<{ spec: ColumnSpec; cell: fc.Arbitrary<Value> }> =>
+  fc
+    .tuple(fc.constantFrom(...(Object.keys(values) as ColumnSpec['type'][])), fc.integer({ min: 0, max: 3 }))
+    .map(([type, nulls]) => ({
+      spec: { name, type, nullable: nulls > 0 },
+      // Of three nullable columns one has few nulls, one half of them, one nothing else.
+      cell: [
+        values[type],
+        fc.option(values[type], { freq: 9 }),
+        fc.option(values[type], { freq: 1 }),
+        fc.constant(null)
+      ][nulls] as fc.Arbitrary<Value>
+    }))
+
+/** Small tables of one to five columns of any type. */
+export const someTable: fc.Arbitrary<Table> = fc
+  .integer({ min: 1, max: 5 })
+  .chain((width) =>
+    fc
+      .tuple(...Array.from({ length: width }, (_, index) => column(`c${index}`)))
+      .chain((columns) =>
+        fc
+          .array(fc.tuple(...columns.map(({ cell }) => cell)), { maxLength: 60, size: 'max' })
+          .map((rows) => ({ columns: columns.map(({ spec }) => spec), rows }))
+      )
+  )
+
+/**
+ * A table of several pages a column with all that is awkward: a column that turns from few to many distinct strings, one
+ * of nothing but nulls, one that is null for longer than a page, empty strings, one long string.
+ */
+export function awkwardTable(rows: number, longBytes: number): Table {
+  const columns: ColumnSpec[] = [
+    { name: 'id', type: 'int64', nullable: false },
+    { name: 'turning', type: 'string', nullable: true },
+    { name: 'distinct', type: 'string', nullable: false },
+    { name: 'constant', type: 'string', nullable: false },
+    { name: 'nothing', type: 'string', nullable: true },
+    { name: 'late', type: 'string', nullable: true },
+    { name: 'empty', type: 'string', nullable: true },
+    { name: 'count', type: 'int32', nullable: true },
+    { name: 'flag', type: 'boolean', nullable: true },
+    { name: 'at', type: 'timestamp', nullable: true },
+    { name: 'nullCount', type: 'int32', nullable: true }
+  ]
+  const noise = (index: number) => Math.imul(index, 0x9e3779b1) >>> 0
+  const row = (index: number): Row => [
+    9_007_199_254_740_993n + BigInt(index),
+    index % 11 === 0 ? null : index < rows * 0.6 ? `few ${index % 5}` : `many ${noise(index)}`,
+    index === rows >> 1 ? 'é'.repeat(longBytes / 2) : `text ${noise(index)} of row ${index}`,
+    'constant',
+    null,
+    index < rows * 0.7 ? null : `late ${index % 3}`,
+    index % 2 === 0 ? '' : null,
+    index % 3 === 0 ? null : (noise(index) | 0) >> 3,
+    index % 4 === 0 ? null : index % 5 === 0,
+    index % 5 === 0 ? null : 1_700_000_000_000 - index * 977,
+    null
+  ]
+  return { columns, rows: Array.from({ length: rows }, (_, index) => row(index)) }
+}
