@@ -1,0 +1,317 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { createActor, setup } from 'xstate'
+import { ByteBudget } from '../../../src/actors/budget.ts'
+import type { FetchedSlice } from '../../../src/actors/kafka/fetcher.ts'
+import {
+  type BuilderCommand,
+  type BuilderOptions,
+  type BuilderReport,
+  createBuilder
+} from '../../../src/actors/store/builder.ts'
+import type { Chunk } from '../../../src/actors/store/chunk.ts'
+import type { RowEncoder } from '../../../src/actors/store/draft.ts'
+import { writeInt64 } from '../../../src/records/bytes.ts'
+import { encodeBatch, type RecordCursor, valueBytes } from '../../../src/records/record.ts'
+
+const HOUR_MS = 3_600_000
+
+/** Rows are lines `offset:value`; a value that begins with `!` is refused. */
+class LineEncoder implements RowEncoder {
+  readonly #lines: Buffer[] = []
+  bytes = 0
+
+  get rows(): number {
+    return this.#lines.length
+  }
+
+  append(record: RecordCursor): { reason: string } | undefined {
+    const value = String(valueBytes(record))
+    if (value.startsWith('!')) return { reason: 'refused' }
+    if (value === 'defect') throw new TypeError('a defect')
+    const line = Buffer.from(`${record.offset}:${value}\n`)
+    this.#lines.push(line)
+    this.bytes += line.length
+    return undefined
+  }
+
+  finish(): readonly Buffer[] {
+    return this.#lines
+  }
+}
+
+interface BatchSpec {
+  readonly base: number
+  /** `null` for a null value; `[value, timestamp]` for another hour than the first. */
+  readonly values: readonly (string | null | readonly [string, number])[]
+  readonly producerId?: number
+  readonly control?: boolean
+}
+
+function batchOf({ base, values, producerId, control }: BatchSpec): Buffer {
+  const records = values.map((each) => {
+    const [value, timestamp] = each !== null && typeof each !== 'string' ? each : [each, 0]
+    return { key: null, value: value === null ? null : Buffer.from(value), headers: [], timestamp }
+  })
+  const transaction = producerId === undefined ? {} : { producerId, producerEpoch: 0, transactional: true }
+  const batch = encodeBatch(records, { codec: 0, ...transaction, ...(control && { control }) })
+  writeInt64(batch, base, 0)
+  return batch
+}
+
+function harness(options: Partial<BuilderOptions> = {}) {
+  const budget = new ByteBudget(1_000_000)
+  const reports: BuilderReport[] = []
+  const builder = createBuilder({
+    budget,
+    template: '{topic}/dt={date}/hour={hour}',
+    rotateBytes: 1_000_000,
+    encoder: () => new LineEncoder(),
+    ...options
+  })
+  const keep = ({ event }: { event: BuilderReport }) => reports.push(event)
+  const machine = setup({ types: { events: {} as BuilderReport }, actors: { builder } }).createMachine({
+    invoke: { src: 'builder', id: 'builder', input: { topic: 't', partition: 0 } },
+    // A wildcard would take the actor's failure for a report.
+    on: {
+      'chunk.grew': { actions: keep },
+      'chunk.filled': { actions: keep },
+      'chunk.cut': { actions: keep },
+      'builder.faulted': { actions: keep }
+    }
+  })
+  const actor = createActor(machine)
+  let failure: unknown
+  actor.subscribe({ error: (error) => (failure = error) })
+  actor.start()
+  const send = (command: BuilderCommand) => actor.getSnapshot().children.builder?.send(command as never)
+  const until = async (holds: () => boolean) => {
+    while (!holds() && failure === undefined) await new Promise((resolve) => setImmediate(resolve))
+  }
+  let offset = 0
+  return {
+    actor,
+    budget,
+    reports,
+    send,
+    failure: () => failure,
+    begin: (position: number) => {
+      offset = position
+      send({ type: 'begin', position })
+    },
+    append: (batches: readonly BatchSpec[], aborted: FetchedSlice['aborted'] = []) => {
+      const recordSet = Buffer.concat(batches.map(batchOf))
+      const last = batches.at(-1)
+      const nextOffset = last ? last.base + last.values.length : offset
+      send({
+        type: 'append',
+        slice: sliceOf(budget, { fetchOffset: offset, nextOffset, recordSet, aborted })
+      })
+      offset = nextOffset
+    },
+    grewTo: (next: number) =>
+      until(() => reports.some((report) => report.type === 'chunk.grew' && report.next === next)),
+    cut: async (): Promise<Chunk> => {
+      const before = cuts(reports).length
+      send({ type: 'cut' })
+      await until(() => cuts(reports).length > before)
+      return cuts(reports).at(-1) as Chunk
+    },
+    until
+  }
+}
+
+const cuts = (reports: readonly BuilderReport[]) =>
+  reports.flatMap((report) => (report.type === 'chunk.cut' ? [report.chunk] : []))
+const text = (chunk: Chunk, kind: 'data' | 'dead') =>
+  chunk.files.filter((file) => file.kind === kind).map((file) => Buffer.concat(file.parts).toString())
+
+function sliceOf(
+  budget: ByteBudget,
+  slice: Pick<FetchedSlice, 'fetchOffset' | 'nextOffset' | 'recordSet' | 'aborted'>
+): FetchedSlice {
+  return {
+    topic: 't',
+    partition: 0,
+    generation: 1,
+    highWatermark: slice.nextOffset,
+    lastStableOffset: slice.nextOffset,
+    logStartOffset: 0,
+    topicId: undefined,
+    leaderEpoch: 0,
+    lease: budget.takeNow(slice.recordSet.length),
+    ...slice
+  }
+}
+
+test('records become rows by directory, dead letters stand beside them, everything is counted', async () => {
+  const h = harness()
+  h.begin(0)
+  h.append([
+    { base: 0, values: ['a', '!b', ['c', HOUR_MS]] },
+    { base: 3, values: [null, 'd'] }
+  ])
+  await h.grewTo(5)
+  const chunk = await h.cut()
+  expect(chunk).toMatchObject({ from: 0, to: 5, counts: { read: 5, kept: 3, filtered: 0, dead: 2 } })
+  expect(
+    chunk.files.map(({ kind, directory, records, minEventTimeMs, maxEventTimeMs }) => ({
+      kind,
+      directory,
+      records,
+      minEventTimeMs,
+      maxEventTimeMs
+    }))
+  ).toEqual([
+    { kind: 'data', directory: 't/dt=1970-01-01/hour=00', records: 2, minEventTimeMs: 0, maxEventTimeMs: 0 },
+    {
+      kind: 'data',
+      directory: 't/dt=1970-01-01/hour=01',
+      records: 1,
+      minEventTimeMs: HOUR_MS,
+      maxEventTimeMs: HOUR_MS
+    },
+    { kind: 'dead', directory: '', records: 2, minEventTimeMs: 0, maxEventTimeMs: 0 }
+  ])
+  expect(text(chunk, 'data')).toEqual(['0:a\n4:d\n', '2:c\n'])
+  const dead = text(chunk, 'dead')
+    .join('')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(dead.map(({ offset, reason }) => [offset, reason])).toEqual([
+    [1, 'refused'],
+    [3, 'value is null']
+  ])
+  for (const { parts, sha256 } of chunk.files) {
+    expect(createHash('sha256').update(Buffer.concat(parts)).digest('hex')).toBe(sha256)
+  }
+})
+
+test('markers, aborted batches and what lies before the position are passed over', async () => {
+  const h = harness()
+  h.begin(2)
+  h.append(
+    [
+      { base: 0, values: ['a', 'b', 'c'] },
+      { base: 3, values: ['x', 'y'], producerId: 7 },
+      { base: 5, values: ['d'], producerId: 8 },
+      { base: 6, values: ['marker'], producerId: 7, control: true },
+      { base: 7, values: ['marker'], producerId: 8, control: true },
+      { base: 8, values: ['e'], producerId: 7 }
+    ],
+    [{ producerId: 7, firstOffset: 3 }]
+  )
+  await h.grewTo(9)
+  const chunk = await h.cut()
+  expect(chunk).toMatchObject({ from: 2, to: 9, counts: { read: 3, kept: 3 } })
+  expect(text(chunk, 'data').join('')).toBe('2:c\n5:d\n8:e\n')
+})
+
+test('a range without records is a chunk without files', async () => {
+  const h = harness()
+  h.begin(0)
+  h.append([{ base: 0, values: ['marker'], producerId: 1, control: true }])
+  await h.grewTo(1)
+  expect(await h.cut()).toMatchObject({ from: 0, to: 1, counts: { read: 0 }, files: [] })
+})
+
+test('a full chunk takes nothing in until it is cut, and the next one goes on where it ended', async () => {
+  const h = harness({ rotateBytes: 8 })
+  h.begin(0)
+  h.append([
+    { base: 0, values: ['aaa', 'bbb'] },
+    { base: 2, values: ['ccc'] },
+    { base: 3, values: ['ddd'] }
+  ])
+  await h.until(() => h.reports.some(({ type }) => type === 'chunk.filled'))
+  expect(await h.cut()).toMatchObject({ from: 0, to: 2 })
+  await h.until(() => h.reports.filter(({ type }) => type === 'chunk.filled').length === 2)
+  expect(await h.cut()).toMatchObject({ from: 2, to: 4 })
+})
+
+test('timestamps that leap end the chunk before they open too many files', async () => {
+  const h = harness()
+  h.begin(0)
+  const values = Array.from({ length: 40 }, (_, index) => [`v${index}`, index * HOUR_MS] as const)
+  h.append([{ base: 0, values }])
+  await h.until(() => h.reports.some(({ type }) => type === 'chunk.filled'))
+  const first = await h.cut()
+  expect(first).toMatchObject({ from: 0, to: 32 })
+  expect(first.files).toHaveLength(32)
+  await h.grewTo(40)
+  const rest = await h.cut()
+  expect(rest).toMatchObject({ from: 32, to: 40, counts: { kept: 8 } })
+})
+
+test('credits of slices go back when they are taken in, those of chunks when they are settled', async () => {
+  const h = harness()
+  h.begin(0)
+  h.append([{ base: 0, values: ['x'.repeat(500)] }])
+  await h.grewTo(1)
+  expect(h.budget.usedBytes).toBe(503)
+  const chunk = await h.cut()
+  expect(h.budget.usedBytes).toBe(503)
+  h.append([{ base: 1, values: ['y'] }])
+  await h.grewTo(2)
+  h.send({ type: 'settle', id: chunk.id })
+  await h.until(() => h.budget.usedBytes < 503)
+  expect(h.budget.usedBytes).toBe(4)
+  h.send({ type: 'halt' })
+  await h.until(() => h.budget.usedBytes === 0)
+})
+
+test('no credit is kept when the actor is stopped in the middle', async () => {
+  const h = harness({ rotateBytes: 4 })
+  h.begin(0)
+  h.append([
+    { base: 0, values: ['aaaa'] },
+    { base: 1, values: ['bbbb'] }
+  ])
+  await h.until(() => h.reports.some(({ type }) => type === 'chunk.filled'))
+  await h.cut()
+  h.append([{ base: 2, values: ['cccc'] }])
+  expect(h.budget.usedBytes).toBeGreaterThan(0)
+  h.actor.stop()
+  await h.until(() => h.budget.usedBytes === 0)
+  expect(h.budget.usedBytes).toBe(0)
+})
+
+test('a slice that does not follow the last one is a fault, and nothing of it is kept', async () => {
+  const h = harness()
+  h.begin(0)
+  h.append([{ base: 0, values: ['a'] }])
+  h.send({
+    type: 'append',
+    slice: sliceOf(h.budget, {
+      fetchOffset: 5,
+      nextOffset: 6,
+      recordSet: batchOf({ base: 5, values: ['x'] }),
+      aborted: []
+    })
+  })
+  await h.until(() => h.reports.some(({ type }) => type === 'builder.faulted'))
+  expect(h.reports.at(-1)).toMatchObject({ fault: { code: 'fetch-out-of-order', retryable: true } })
+  expect(h.budget.usedBytes).toBe(0)
+})
+
+test('a corrupt batch is a fault and not a skipped one', async () => {
+  const h = harness()
+  h.begin(0)
+  const recordSet = batchOf({ base: 0, values: ['abc'] })
+  recordSet[recordSet.length - 2] = 0x7f
+  h.send({
+    type: 'append',
+    slice: sliceOf(h.budget, { fetchOffset: 0, nextOffset: 1, recordSet, aborted: [] })
+  })
+  await h.until(() => h.reports.some(({ type }) => type === 'builder.faulted'))
+  expect(h.reports.at(-1)).toMatchObject({ fault: { code: 'batch-corrupt' } })
+})
+
+test('a defect in an encoder fails the actor', async () => {
+  const h = harness()
+  h.begin(0)
+  h.append([{ base: 0, values: ['defect'] }])
+  await h.until(() => h.failure() !== undefined)
+  expect(h.failure()).toMatchObject({ code: 'unknown', message: 'a defect' })
+})
