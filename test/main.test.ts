@@ -110,15 +110,6 @@ test('a port in use is told in one line and ends with 2', async () => {
   other.close()
 })
 
-test('a wrong role ends with 2 and one line', async () => {
-  const { ended } = causeway('--role', 'fly', '--config', 'none.toml')
-  expect(await ended).toMatchObject({
-    code: 2,
-    out: '',
-    err: 'causeway: --role "fly" is no role; allowed: ingest, mirror, hdfs-sink, s3-sink, redshift-loader, all\n'
-  })
-})
-
 test.each(['throw new Error("boom")', 'Promise.reject(new Error("boom"))'])(
   'what nobody caught (%s) is one line and ends with 1',
   async (defect) => {
