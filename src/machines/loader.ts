@@ -181,7 +181,9 @@ export const loaderMachine = setup({
       // Several entries are tried again at once, one by one.
       return { fault, ...answered(context, chains, { batchesRefused: 1 }, batch.entries.length > 1) }
     }),
-    noteFlow: assign({ flow: (_, flow: 'flowing' | 'throttled') => flow })
+    noteFlow: assign({ flow: (_, flow: 'flowing' | 'throttled') => flow }),
+    /** Bound by the role; a fault that escalates is logged by the supervisor. */
+    logFault: (_, _fault: Fault) => {}
   },
   delays: {
     poll: ({ context }) => context.pollIntervalMs,
@@ -213,12 +215,18 @@ export const loaderMachine = setup({
             // The transaction's outcome stands in the warehouse; the next start reads it there.
             guard: 'isFinishing',
             target: 'drained',
-            actions: { type: 'noteFault', params: ({ event }) => toFault(event.error) }
+            actions: [
+              { type: 'noteFault', params: ({ event }) => toFault(event.error) },
+              { type: 'logFault', params: ({ event }) => toFault(event.error) }
+            ]
           },
           {
             guard: { type: 'isRetryable', params: ({ event }) => toFault(event.error) },
             target: 'doubting',
-            actions: { type: 'noteFault', params: ({ event }) => toFault(event.error) }
+            actions: [
+              { type: 'noteFault', params: ({ event }) => toFault(event.error) },
+              { type: 'logFault', params: ({ event }) => toFault(event.error) }
+            ]
           } // No transition left: the error escalates.
         ]
       },
@@ -240,7 +248,10 @@ export const loaderMachine = setup({
             onError: {
               guard: { type: 'isRetryable', params: ({ event }) => toFault(event.error) },
               target: '#loader.doubting',
-              actions: { type: 'noteFault', params: ({ event }) => toFault(event.error) }
+              actions: [
+                { type: 'noteFault', params: ({ event }) => toFault(event.error) },
+                { type: 'logFault', params: ({ event }) => toFault(event.error) }
+              ]
             }
           }
         },
@@ -265,7 +276,10 @@ export const loaderMachine = setup({
             onError: {
               guard: { type: 'isRetryable', params: ({ event }) => toFault(event.error) },
               target: '#loader.doubting',
-              actions: { type: 'noteFault', params: ({ event }) => toFault(event.error) }
+              actions: [
+                { type: 'noteFault', params: ({ event }) => toFault(event.error) },
+                { type: 'logFault', params: ({ event }) => toFault(event.error) }
+              ]
             }
           }
         },
@@ -291,7 +305,10 @@ export const loaderMachine = setup({
             'batch.busy': { target: 'choosing', actions: 'noteBusy' },
             'batch.refused': {
               target: 'choosing',
-              actions: { type: 'noteRefused', params: ({ event }) => event.fault }
+              actions: [
+                { type: 'noteRefused', params: ({ event }) => event.fault },
+                { type: 'logFault', params: ({ event }) => event.fault }
+              ]
             },
             drain: 'finishing'
           }
@@ -310,7 +327,10 @@ export const loaderMachine = setup({
             'batch.busy': { target: '#loader.drained', actions: 'noteBusy' },
             'batch.refused': {
               target: '#loader.drained',
-              actions: { type: 'noteRefused', params: ({ event }) => event.fault }
+              actions: [
+                { type: 'noteRefused', params: ({ event }) => event.fault },
+                { type: 'logFault', params: ({ event }) => event.fault }
+              ]
             },
             drain: {}
           }

@@ -1,5 +1,4 @@
-import type { Logger } from 'pino'
-import { Fault, toFault } from '../../errors.ts'
+import { Fault } from '../../errors.ts'
 import type { SessionCommand, SessionReport } from '../../machines/loader.ts'
 import type { Batch } from '../../machines/loader-chains.ts'
 import type { ByteBudget } from '../budget.ts'
@@ -12,7 +11,6 @@ export interface LoadingOptions {
   readonly store: Store
   readonly budget: ByteBudget
   readonly session: SessionOptions
-  readonly log: Pick<Logger, 'debug' | 'warn'>
 }
 
 /** Faults that blame the batch: the transaction was rolled back, and the session is sound. */
@@ -24,26 +22,16 @@ const BLAMES_BATCH: ReadonlySet<string> = new Set(['rows-refused', 'file-missing
  */
 export function createLoading(options: LoadingOptions) {
   return fromTask<void, undefined, SessionCommand, SessionReport>(async (scope) => {
+    const session = await WarehouseSession.open(options.session, scope.signal)
     try {
-      await serve(options, scope)
-    } catch (error) {
-      const { code, message } = toFault(error)
-      if (!scope.signal.aborted) options.log.warn({ code }, `warehouse session ended: ${message}`)
-      throw error
+      scope.report({ type: 'session.ready' })
+      for await (const command of commandsOf(scope)) {
+        scope.report(await obey(command, session, options, scope))
+      }
+    } finally {
+      session.destroy()
     }
   })
-}
-
-async function serve(options: LoadingOptions, scope: Scope): Promise<void> {
-  const session = await WarehouseSession.open(options.session, scope.signal)
-  try {
-    scope.report({ type: 'session.ready' })
-    for await (const command of commandsOf(scope)) {
-      scope.report(await obey(command, session, options, scope))
-    }
-  } finally {
-    session.destroy()
-  }
 }
 
 type Scope = TaskScope<undefined, SessionCommand, SessionReport>
@@ -82,17 +70,15 @@ async function obey(
   try {
     return await load(command.batch, session, options, scope)
   } catch (error) {
-    if (!(error instanceof Fault) || !BLAMES_BATCH.has(error.code)) throw error
-    const { chain, from, to } = command.batch
-    options.log.warn({ code: error.code, chain, from, to }, `batch refused: ${error.message}`)
-    return { type: 'batch.refused', fault: error }
+    if (error instanceof Fault && BLAMES_BATCH.has(error.code)) return { type: 'batch.refused', fault: error }
+    throw error
   }
 }
 
 async function load(
   batch: Batch,
   session: WarehouseSession,
-  { store, budget, log, session: { requiredColumns } }: LoadingOptions,
+  { store, budget, session: { requiredColumns } }: LoadingOptions,
   { signal, report }: Scope
 ): Promise<SessionReport> {
   const totals = { rowsLoaded: 0, filesLoaded: 0, bytesLoaded: 0, nulReplaced: 0, invalidUtf8Replaced: 0 }
@@ -115,6 +101,5 @@ async function load(
   const result = await session.load(batch, sources)
   if (result.outcome === 'busy') return { type: 'batch.busy' }
   if (result.outcome === 'moved') return { type: 'batch.moved', position: result.position }
-  log.debug({ chain: batch.chain, from: batch.from, to: batch.to, rows: result.rows }, 'entries loaded')
   return { type: 'batch.loaded', totals: { ...totals, rowsLoaded: result.rows } }
 }

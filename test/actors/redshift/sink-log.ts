@@ -17,11 +17,10 @@ import {
   genesisPath
 } from '../../../src/actors/store/names.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
-import { type ColumnSpec, tweetColumns } from '../../../src/records/tweet.ts'
-import { lineageColumns } from '../../../src/roles/redshift-loader.ts'
+import { sinkColumns } from '../../../src/actors/store/tweet-rows.ts'
 
 /** The columns of a sink with lineage. */
-export const columns: readonly ColumnSpec[] = [...tweetColumns, ...lineageColumns]
+export const columns = sinkColumns(true)
 
 export const chainOf = (partition = 0, generation = 1): ChainId => ({
   sink: 'demo.crucial',
