@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { loadConfig } from '../config.ts'
 import { exitCodes } from '../errors.ts'
 import { allInstances } from '../roles/catalog.ts'
 import type { CommandContext } from './program.ts'
@@ -13,6 +12,7 @@ export function checkConfigCommand(program: Command, context: CommandContext): v
     .argument('<file>', 'the TOML config file')
     .action((file: string) =>
       context.run(async () => {
+        const { loadConfig } = await import('../config.ts')
         const config = loadConfig(resolve(context.cwd, file), context.env)
         const roles = allInstances(config).map(({ id }) => id)
         context.out(`${file} is valid; roles: ${roles.join(', ') || 'none'}`)

@@ -1,10 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { loadConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
-import { createLogger } from '../log.ts'
 import { type RoleName, roleNames } from '../roles/role.ts'
-import { startWorker } from '../worker.ts'
 import type { CommandContext } from './program.ts'
 
 interface RunOptions {
@@ -39,6 +36,12 @@ async function run(
   file: string,
   context: CommandContext
 ): Promise<number> {
+  // Loaded here, so that `--help` and a misspelt role need not wait for it.
+  const [{ loadConfig }, { createLogger }, { startWorker }] = await Promise.all([
+    import('../config.ts'),
+    import('../log.ts'),
+    import('../worker.ts')
+  ])
   const config = loadConfig(resolve(context.cwd, file), context.env)
   const log = createLogger(config.log)
   const worker = await startWorker({ config, roles, log, pid: context.pid, version: context.version })
