@@ -65,7 +65,7 @@ const table: Readonly<Record<number, readonly [name: string, retryable: boolean]
   58: ['sasl-authentication-failed', false],
   59: ['unknown-producer-id', false],
   60: ['reassignment-in-progress', true],
-  67: ['invalid-record-state', false],
+  67: ['invalid-principal-type', false],
   68: ['non-empty-group', false],
   69: ['group-id-not-found', false],
   70: ['fetch-session-id-not-found', true],

@@ -40,10 +40,12 @@ export class Frames {
   }
 
   #room(): Buffer {
-    return this.#sink === undefined ? this.#scratch : this.#target.subarray(this.#filled)
+    const isRaw = this.#sink === undefined || this.#isBroken
+    return isRaw ? this.#scratch : this.#target.subarray(this.#filled)
   }
 
   #read(bytes: number, memory: Uint8Array): boolean {
+    if (this.#isBroken) return false
     if (memory !== this.#scratch) this.#advance(bytes)
     else if (this.#sink === undefined) this.raw(Buffer.from(memory.subarray(0, bytes)))
     else this.#copy(this.#scratch.subarray(0, bytes))
@@ -61,7 +63,7 @@ export class Frames {
 
   #advance(bytes: number): void {
     this.#filled += bytes
-    if (this.#filled < this.#target.length || this.#isBroken) return
+    if (this.#filled < this.#target.length) return
     if (this.#target === this.#head) this.#begin(this.#head.readInt32BE(0))
     else this.#finish()
   }
