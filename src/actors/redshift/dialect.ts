@@ -14,6 +14,8 @@ export interface Dialect {
   /** Names of the target table's columns, in column `name`. */
   readonly columnsOfTable: string
   readonly createPositions: string
+  /** For a target table that was not there: none of its rows is, whatever the positions say. */
+  readonly forgetPositions: string
   /** Held until the transaction ends, so that two loaders that start together do not create one table twice. */
   readonly lockForDdl: string
   /** Adds the row of a chain with its start unless it is there: `$1` chain, `$2` next offset. */
@@ -28,6 +30,7 @@ export interface Dialect {
   readonly copyInto: (columns: readonly string[]) => string
 }
 
+/** One row per table and chain: two loaders that fill two tables from one sink do not take each other's rows. */
 export const POSITIONS_TABLE = 'causeway_positions'
 
 const TYPES: Readonly<Record<ColumnType, string>> = {
@@ -44,6 +47,7 @@ const IDENTIFIER_BYTES_MAX = 63
 export function postgresDialect(schema: string, table: string, columns: readonly ColumnSpec[]): Dialect {
   const target = `${quote(schema)}.${quote(table)}`
   const positions = `${quote(schema)}.${quote(POSITIONS_TABLE)}`
+  const mine = `target = ${pg.escapeLiteral(table)}`
   const definitions = columns.map(
     ({ name, type, nullable }) => `${quote(name)} ${TYPES[type]}${nullable ? '' : ' NOT NULL'}`
   )
@@ -55,12 +59,16 @@ export function postgresDialect(schema: string, table: string, columns: readonly
     columnsOfTable: `SELECT attname AS name FROM pg_attribute
       WHERE attrelid = ${pg.escapeLiteral(target)}::regclass AND attnum > 0 AND NOT attisdropped`,
     createPositions: `CREATE TABLE IF NOT EXISTS ${positions} (
-      chain TEXT PRIMARY KEY, next_offset BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL DEFAULT now())`,
+      target TEXT, chain TEXT, next_offset BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+      PRIMARY KEY (target, chain))`,
+    forgetPositions: `DELETE FROM ${positions} WHERE ${mine}`,
     lockForDdl: `SELECT pg_advisory_xact_lock(hashtext(${pg.escapeLiteral(positions)}))`,
-    addPosition: `INSERT INTO ${positions} (chain, next_offset) VALUES ($1, $2) ON CONFLICT (chain) DO NOTHING`,
-    readPositions: `SELECT chain, next_offset FROM ${positions} WHERE chain = ANY($1)`,
-    lockPosition: `SELECT next_offset FROM ${positions} WHERE chain = $1 FOR UPDATE NOWAIT`,
-    movePosition: `UPDATE ${positions} SET next_offset = $2, updated_at = now() WHERE chain = $1`,
+    addPosition: `INSERT INTO ${positions} (target, chain, next_offset) VALUES (${pg.escapeLiteral(table)}, $1, $2)
+      ON CONFLICT (target, chain) DO NOTHING`,
+    readPositions: `SELECT chain, next_offset FROM ${positions} WHERE ${mine} AND chain = ANY($1)`,
+    lockPosition: `SELECT next_offset FROM ${positions} WHERE ${mine} AND chain = $1 FOR UPDATE NOWAIT`,
+    movePosition: `UPDATE ${positions} SET next_offset = $2, updated_at = now()
+      WHERE ${mine} AND chain = $1`,
     copyInto: (names) => `COPY ${target} (${names.map(quote).join(', ')}) FROM STDIN`
   }
 }

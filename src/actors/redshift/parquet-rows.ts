@@ -21,7 +21,7 @@ export interface FileColumn {
 export interface ParquetRows {
   readonly columns: readonly FileColumn[]
   readonly rows: number
-  /** The rows in order, whole rows per chunk. One row group is decoded at a time. Rejects with `file-corrupt`. */
+  /** The rows in order, whole rows per chunk. A slice of rows is decoded at a time. Rejects with `file-corrupt`. */
   chunks(): AsyncGenerator<Buffer, Replacements>
 }
 
@@ -53,8 +53,8 @@ export function openParquet(content: Buffer, path: string): ParquetRows {
   async function* chunks(): AsyncGenerator<Buffer, Replacements> {
     const encoder = new CopyTextEncoder(CHUNK_BYTES + CHUNK_BYTES / 4)
     try {
-      for await (const group of rowGroups(content, metadata, columns)) {
-        yield* encodeGroup(group, encoder)
+      for await (const slice of slicesOf(content, metadata, columns)) {
+        yield* encodeSlice(slice, encoder)
       }
     } catch (cause) {
       throw corrupt(messageOf(cause), cause)
@@ -67,7 +67,7 @@ export function openParquet(content: Buffer, path: string): ParquetRows {
 
 function readFooter(content: Buffer, corrupt: (cause: unknown) => Fault): FileMetaData {
   try {
-    return parquetMetadata(sliceOf(content, 0, content.length))
+    return parquetMetadata(content)
   } catch (cause) {
     throw corrupt(cause)
   }
@@ -91,35 +91,43 @@ function columnTypeOf({
   return type === 'INT64' ? 'int64' : type === 'INT32' ? 'int32' : undefined
 }
 
-interface Group {
+interface Slice {
   readonly rows: number
   readonly columns: readonly { readonly write: ValueWriter; readonly values: DecodedArray }[]
 }
 
-async function* rowGroups(
+/** Rows that are decoded at once, so that memory follows the slice and not the file: as many as a page has at most. */
+const SLICE_ROWS = 20_000
+
+async function* slicesOf(
   content: Buffer,
   metadata: FileMetaData,
   columns: readonly FileColumn[]
-): AsyncGenerator<Group> {
+): AsyncGenerator<Slice> {
   const file = {
     byteLength: content.length,
     slice: (start: number, end = content.length) => sliceOf(content, start, end)
   }
-  const scan = await parquetScan({ file, metadata, compressors, parsers, useOffsetIndex: false })
-  for (const { rowStart, rowEnd } of scan.ranges) {
-    const rows = rowEnd - rowStart
-    const decoded: Group['columns'][number][] = []
-    for (const { name, type } of columns) {
-      const values = await scan.readColumn({ column: name, rowStart, rowEnd })
-      if (values.length !== rows)
-        throw new Error(`column ${name} has ${values.length} values for ${rows} rows`)
-      decoded.push({ write: WRITERS[type], values })
+  // With the offset index only the pages of a slice are read.
+  const scan = await parquetScan({ file, metadata, compressors, parsers, useOffsetIndex: true })
+  for (const group of scan.ranges) {
+    for (let rowStart = group.rowStart; rowStart < group.rowEnd; rowStart += SLICE_ROWS) {
+      const rowEnd = Math.min(rowStart + SLICE_ROWS, group.rowEnd)
+      const rows = rowEnd - rowStart
+      const decoded: Slice['columns'][number][] = []
+      for (const { name, type } of columns) {
+        const values = await scan.readColumn({ column: name, rowStart, rowEnd })
+        if (values.length !== rows) {
+          throw new Error(`column ${name} has ${values.length} values for ${rows} rows`)
+        }
+        decoded.push({ write: WRITERS[type], values })
+      }
+      yield { rows, columns: decoded }
     }
-    yield { rows, columns: decoded }
   }
 }
 
-function* encodeGroup({ rows, columns }: Group, encoder: CopyTextEncoder): Generator<Buffer> {
+function* encodeSlice({ rows, columns }: Slice, encoder: CopyTextEncoder): Generator<Buffer> {
   for (let row = 0; row < rows; row++) {
     for (const { write, values } of columns) {
       const value: unknown = values[row]

@@ -173,7 +173,10 @@ export class WarehouseSession {
       await this.#client.query(dialect.lockForDdl)
       // Without the right to create, an existing table is enough.
       if (!(await this.#exists(POSITIONS_TABLE))) await this.#client.query(dialect.createPositions)
-      if (!(await this.#exists(dialect.tableName))) await this.#client.query(dialect.createTable)
+      if (!(await this.#exists(dialect.tableName))) {
+        await this.#client.query(dialect.createTable)
+        await this.#client.query(dialect.forgetPositions)
+      }
       const present = await this.#client.query<{ name: string }>(dialect.columnsOfTable)
       const names = new Set(present.rows.map((row) => row.name))
       const missing = requiredColumns.filter((column) => !names.has(column))

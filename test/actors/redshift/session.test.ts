@@ -121,6 +121,30 @@ test('a transaction writes the rows and the position they lead to, each exactly 
   await session.close()
 })
 
+test('two tables that are loaded from one chain have positions of their own', async () => {
+  const first = await open()
+  await first.positions([{ chain, start: 0 }])
+  await first.load({ chain, from: 0, to: 3 }, rows(0, 3))
+  table = `${table} second`
+  const second = await open()
+  expect(await positionIn(second)).toBe(0)
+  expect(await second.load({ chain, from: 0, to: 2 }, rows(0, 2))).toMatchObject({ outcome: 'loaded' })
+  expect([await positionIn(first), await positionIn(second)]).toEqual([3, 2])
+  expect(await idsInTable()).toEqual(ids(0, 2))
+  await Promise.all([first.close(), second.close()])
+})
+
+test('a table that was dropped is loaded again from the start', async () => {
+  const session = await open()
+  await session.positions([{ chain, start: 0 }])
+  await session.load({ chain, from: 0, to: 3 }, rows(0, 3))
+  await session.close()
+  await admin.query(`DROP TABLE ${pg.escapeIdentifier(table)}`)
+  const next = await open()
+  expect(await positionIn(next)).toBe(0)
+  await next.close()
+})
+
 test('sessions that start together create one table, and an existing one is used as it is', async () => {
   const sessions = await Promise.all(Array.from({ length: 4 }, () => open()))
   await Promise.all(sessions.map((session) => session.close()))
