@@ -15,6 +15,8 @@ export interface PartitionSpec extends TopicPartition {
   readonly targetId: string | undefined
   /** First offset the source still keeps: where copying starts when no position is known. */
   readonly logStart: number
+  /** Its last stable offset, -1 when unknown. */
+  readonly end: number
   /** The target topic's limit on a batch, in bytes. */
   readonly targetMaxBytes: number
   /** Why it cannot be copied now, for example because the target lacks the partition. */
@@ -59,7 +61,7 @@ export interface Entry {
   readonly failures: number
   /** The offset up to which the writer has taken batches, or -1 when it has taken none since the last restore. */
   readonly taken: number
-  /** Last stable offset of the source as last seen, -1 before the first fetch. */
+  /** Last stable offset of the source as last seen, -1 when unknown. */
   readonly end: number
   /** Counts the assignments to the fetcher: what came for an older one is void. */
   readonly generation: number
@@ -244,12 +246,12 @@ function mapEntries(ledger: Ledger, change: (entry: Entry, key: string) => Entry
 }
 
 function admitted(spec: PartitionSpec): Entry {
-  return { spec, standing: 'waiting', failures: 0, taken: -1, end: -1, generation: 0 }
+  return { spec, standing: 'waiting', failures: 0, taken: -1, end: spec.end, generation: 0 }
 }
 
 /** A known partition looked at again. Ids are compared with those it was copied under, not only with its position. */
 function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undefined): Entry {
-  const next: Entry = { ...entry, spec }
+  const next: Entry = { ...entry, spec, end: Math.max(entry.end, spec.end) }
   const reset =
     differs('source', entry.spec.sourceId, spec.sourceId) ??
     differs('target', entry.spec.targetId, spec.targetId)

@@ -236,7 +236,13 @@ export const mirrorMachine = setup({
         joining: {
           on: {
             drain: 'draining',
-            assignment: { target: 'copying', actions: { type: 'own', params: ({ event }) => event } }
+            assignment: {
+              target: 'copying',
+              actions: [
+                { type: 'own', params: ({ event }) => event },
+                { type: 'keepFault', params: { fault: undefined } }
+              ]
+            }
           }
         },
         copying: {

@@ -44,7 +44,7 @@ function partitionOf(placed: PlacedPartition, shard: ShardSnapshot | undefined):
     partition,
     state,
     position,
-    end: entry?.end ?? -1,
+    end: entry?.end ?? placed.end,
     ...(reason === undefined ? {} : { reason })
   }
 }

@@ -24,6 +24,7 @@ const placed = (topic: string, shard: number): PlacedPartition => ({
   sourceId: undefined,
   targetId: undefined,
   logStart: 0,
+  end: -1,
   targetMaxBytes: 1
 })
 const seen = {

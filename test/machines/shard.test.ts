@@ -16,6 +16,7 @@ const spec = (topic: string, more: Partial<PartitionSpec> = {}): PartitionSpec =
   sourceId: `s-${topic}`,
   targetId: `t-${topic}`,
   logStart: 0,
+  end: -1,
   targetMaxBytes: 1_000,
   ...more
 })

@@ -1,23 +1,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { MirrorConfig } from '../../src/config.ts'
-import { createMirror } from '../../src/roles/mirror.ts'
 import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
-
-const config: MirrorConfig = {
-  from: 'source',
-  to: 'target',
-  topics: ['.*'],
-  exclude: [],
-  commitIntervalMs: 30,
-  commitBytes: 1 << 20,
-  shards: 4,
-  replication: 1,
-  refreshIntervalMs: 200,
-  sessionTimeoutMs: 2_000,
-  transactionTimeoutMs: 10_000,
-  quarantineMinMs: 20,
-  quarantineMaxMs: 200
-}
+import {
+  copied,
+  expectEqual,
+  produceSome,
+  produceTransactions,
+  produceUntil,
+  startMirror
+} from '../support/mirror-world.ts'
 
 let world: KafkaWorld
 beforeEach(async () => {
@@ -25,55 +15,108 @@ beforeEach(async () => {
 })
 afterEach(() => world.stop())
 
-const start = (more: Partial<MirrorConfig> = {}): RunningRole =>
-  world.run(createMirror(world.context({ mirror: { cloud: { ...config, ...more } } }), 'cloud'))
-
-/** Everything that the source has is copied and its position durable. */
-const isCaughtUp = (view: ReturnType<RunningRole['view']>, topics = 1) =>
-  new Set(view.partitions.map(({ topic }) => topic)).size >= topics &&
-  view.partitions.every(({ state, position, end }) => state === 'copying' && end >= 0 && position === end)
-
-/** Transactions of two interleaving producers, every third aborted, with plain records in between. */
-async function produce(topic: string, transactions: number, records: number): Promise<void> {
-  const kafka = world.kafka('source')
-  const plain = kafka.producer()
-  const writers = ['a', 'b'].map((id) =>
-    kafka.producer({ transactionalId: `${topic}-${id}`, maxInFlightRequests: 1, idempotent: true })
-  )
-  await Promise.all([plain, ...writers].map((producer) => producer.connect()))
-  const messages = (label: string) =>
-    Array.from({ length: records }, (_, n) => ({
-      key: `${label}-${n}`,
-      value: `value ${n} of ${label}`,
-      headers: { label },
-      partition: n % 4
-    }))
-  for (let n = 0; n < transactions; n++) {
-    const open = await Promise.all(writers.map((writer) => writer.transaction()))
-    for (const [index, transaction] of open.entries()) {
-      await transaction.send({ topic, messages: messages(`${topic}.${index}.${n}`) })
-    }
-    await plain.send({ topic, messages: messages(`${topic}.plain.${n}`).slice(0, 4) })
-    for (const [index, transaction] of open.entries()) {
-      await ((n + index) % 3 === 0 ? transaction.abort() : transaction.commit())
-    }
-  }
-  await Promise.all([plain, ...writers].map((producer) => producer.disconnect()))
-}
-
-async function expectEqual(topic: string): Promise<void> {
-  const [source, target] = [await world.read('source', topic), await world.read('target', topic)]
-  expect(target.length).toBe(source.length)
-  for (const [partition, records] of source.entries()) expect(target[partition]).toEqual(records)
-}
+const start = (...rest: StartRest): RunningRole => startMirror(world, ...rest)
+type StartRest = Parameters<typeof startMirror> extends [unknown, ...infer Rest] ? Rest : never
 
 test('a source with interleaved and aborted transactions is copied exactly, in order', async () => {
   await world.createTopic('source', 'hybrid', 4)
-  await produce('hybrid', 6, 200)
+  await produceTransactions(world, 'hybrid', 6, 200)
   const mirror = start()
-  await mirror.until((view) => isCaughtUp(view))
-  await expectEqual('hybrid')
+  await copied(world, mirror, 'hybrid')
+  await expectEqual(world, 'hybrid')
   expect(mirror.view().ready).toBe(true)
   await mirror.drain()
   expect(mirror.failure()).toBeUndefined()
+})
+
+test('two workers share the shards, and the death of one moves its shards without a loss or a repeat', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await world.createTopic('source', 'other', 4)
+  let isWriting = true
+  const writing = Promise.all(
+    ['hybrid', 'other'].map((topic) => produceUntil(world, topic, () => !isWriting))
+  )
+  const mine = start({ sessionTimeoutMs: 400 })
+  await mine.until((view) => view.ready && view.partitions.length === 8)
+  const other = start({ sessionTimeoutMs: 400 }, 'worker-2')
+  await other.until((view) => view.ready && view.partitions.length > 0)
+  await mine.until((view) => view.ready && view.partitions.length < 8)
+  other.kill()
+  await mine.until((view) => view.ready && view.partitions.length === 8)
+  isWriting = false
+  await writing
+  await copied(world, mine, 'hybrid', 'other')
+  await expectEqual(world, 'hybrid', 'other')
+})
+
+test('the target restarts in the middle', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  let isWriting = true
+  const writing = produceUntil(world, 'hybrid', () => !isWriting)
+  const mirror = start()
+  for (let n = 1; n <= 2; n++) {
+    await mirror.until((view) => (view.counters.transactionsCommitted ?? 0) >= 4 * n && view.ready)
+    await world.restart('target')
+  }
+  isWriting = false
+  await writing
+  await copied(world, mirror, 'hybrid')
+  await expectEqual(world, 'hybrid')
+})
+
+test('drain commits what was fetched, leaves the group, and the next start goes on from there', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await produceSome(world, 'hybrid', 40)
+  // Nothing is due by itself: only the drain commits.
+  const first = start({ commitIntervalMs: 60_000, commitBytes: 1 << 30 })
+  await first.until((view) => (view.counters.recordsRead ?? 0) === 40)
+  await first.drain()
+  expect(first.view().counters.recordsWritten).toBe(40)
+  await expectEqual(world, 'hybrid')
+  const second = start()
+  await copied(world, second, 'hybrid')
+  expect(second.view().counters.recordsRead).toBe(0)
+})
+
+test('topics of our own, hidden and excluded ones are not copied, the others are created alike', async () => {
+  await world.createTopic('source', 'wanted', 3, { 'retention.ms': '-1' })
+  await world.createTopic('source', 'unwanted', 1)
+  await world.createTopic('source', 'x.internal', 1)
+  await world.createTopic('source', '.hidden', 1)
+  const mirror = start({ exclude: ['un.*'] })
+  await mirror.until((view) => view.ready && view.partitions.length > 0)
+  expect(new Set(mirror.view().partitions.map(({ topic }) => topic))).toEqual(new Set(['wanted']))
+  const config = await world.clusters.target.topicConfig(
+    'wanted',
+    ['retention.ms'],
+    AbortSignal.timeout(5_000)
+  )
+  expect(config).toEqual({ 'retention.ms': '-1' })
+})
+
+test('a partition that the target lacks is held alone', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await world.createTopic('target', 'hybrid', 3)
+  await produceSome(world, 'hybrid', 40)
+  const mirror = start()
+  await mirror.until(
+    (view) =>
+      view.partitions.filter(({ state, position }) => state === 'copying' && position === 10).length === 3
+  )
+  expect(mirror.view().partitions.find(({ partition }) => partition === 3)).toMatchObject({
+    state: 'held',
+    reason: 'topic hybrid has only 3 partitions on target'
+  })
+  expect(mirror.view().ready).toBe(false)
+})
+
+test('positions of another mirror are refused, naming both', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await produceSome(world, 'hybrid', 4)
+  const mirror = start()
+  await copied(world, mirror, 'hybrid')
+  await mirror.drain()
+  const other = start({ shards: 5 })
+  await other.until(() => false)
+  expect(other.failure()).toMatchObject({ code: 'claim-mismatch', message: expect.stringContaining('5') })
 })

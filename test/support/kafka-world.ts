@@ -13,6 +13,8 @@ import type { Config, IngestConfig, MirrorConfig } from '../../src/config.ts'
 import { type EmbeddedBroker, startBroker } from '../../src/embedded/broker/broker.ts'
 import type { Role, RoleContext, RoleView } from '../../src/roles/role.ts'
 
+const groups = { initialRebalanceDelayMs: 0, minSessionTimeoutMs: 100 }
+
 /** Two embedded brokers, `source` and `target`, and what a role needs to run against them. */
 export class KafkaWorld {
   readonly log = pino({ level: process.env.LOG ?? 'silent' })
@@ -30,7 +32,6 @@ export class KafkaWorld {
 
   static async start(): Promise<KafkaWorld> {
     const directory = mkdtempSync(join(tmpdir(), 'causeway-world-'))
-    const groups = { initialRebalanceDelayMs: 0, minSessionTimeoutMs: 100 }
     const open = (side: Side) => startBroker({ dataDir: join(directory, side), groups })
     return new KafkaWorld(directory, { source: await open('source'), target: await open('target') })
   }
@@ -40,6 +41,13 @@ export class KafkaWorld {
     for (const cluster of Object.values(this.clusters)) cluster.close()
     await Promise.all(Object.values(this.brokers).map((broker) => broker.stop()))
     rmSync(this.#directory, { recursive: true })
+  }
+
+  /** The death of a broker, and its next life on the same port and data. */
+  async restart(side: Side): Promise<void> {
+    const { port, faults } = this.brokers[side]
+    this.brokers[side].kill()
+    this.brokers[side] = await startBroker({ dataDir: join(this.#directory, side), port, faults, groups })
   }
 
   /** kafkajs, to write and read with code that is not ours. */
@@ -94,6 +102,18 @@ export class KafkaWorld {
         )
       }
     }
+  }
+
+  /** Last stable offsets, by `tp`. */
+  async ends(side: Side, topics: readonly string[]): Promise<Map<string, number>> {
+    const signal = AbortSignal.timeout(20_000)
+    const metadata = await this.clusters[side].metadata(signal, topics)
+    const parts = topics.flatMap((topic) =>
+      (metadata.topics.get(topic)?.partitions ?? []).map(
+        ({ partition }) => ({ topic, partition, timestamp: -1 }) as const
+      )
+    )
+    return this.clusters[side].listOffsets(parts, 1, signal)
   }
 
   /** Every committed record of a topic, by partition, as text. */

@@ -32,6 +32,7 @@ const MESSAGE_BYTES_MAX = 1_048_588
 const SOON_MIN_MS = 100
 const UNKNOWN_TOPIC = 3
 const EARLIEST = -2
+const LATEST = -1
 /** Looks after which the configs of target topics are read again. */
 const CONFIG_LOOKS = 10
 
@@ -67,8 +68,9 @@ class Look {
   readonly #options: TopologyOptions
   readonly #signal: AbortSignal
   readonly #configs = new Map<string, TargetConfig>()
-  /** First offsets as last learned, by `tp`. */
+  /** First and last stable offsets as last learned, by `tp`. */
   #starts = new Map<string, number>()
+  #ends = new Map<string, number>()
   #count = 0
 
   constructor(options: TopologyOptions, signal: AbortSignal) {
@@ -93,7 +95,7 @@ class Look {
     const from = await source.metadata(this.#signal)
     const names = [...from.topics.keys()].filter((name) => this.#isCopied(name, from)).sort()
     const to = names.length === 0 ? undefined : await target.metadata(this.#signal, names)
-    await this.#learnStarts(from, names)
+    await this.#learnOffsets(from, names)
     const partitions: PlacedPartition[] = []
     const notes: string[] = []
     let isSettled = true
@@ -121,15 +123,22 @@ class Look {
     return topic !== undefined && !topic.internal && topic.error === 0 && this.#options.isChosen(name)
   }
 
-  async #learnStarts(metadata: Metadata, names: readonly string[]): Promise<void> {
-    const queries = names.flatMap((topic) =>
+  async #learnOffsets(metadata: Metadata, names: readonly string[]): Promise<void> {
+    const led = names.flatMap((topic) =>
       (metadata.topics.get(topic)?.partitions ?? [])
         .filter(({ leader }) => leader >= 0)
-        .map(({ partition }) => ({ topic, partition, timestamp: EARLIEST }) as const)
+        .map(({ partition }) => ({ topic, partition }))
     )
-    if (queries.length === 0) return
-    const learned = await this.#options.source.listOffsets(queries, 0, this.#signal)
-    this.#starts = new Map([...this.#starts, ...learned])
+    if (led.length === 0) return
+    const ask = (timestamp: -1 | -2, isolation: 0 | 1) =>
+      this.#options.source.listOffsets(
+        led.map((one) => ({ ...one, timestamp })),
+        isolation,
+        this.#signal
+      )
+    const [starts, ends] = await Promise.all([ask(EARLIEST, 0), ask(LATEST, 1)])
+    this.#starts = new Map([...this.#starts, ...starts])
+    this.#ends = new Map([...this.#ends, ...ends])
   }
 
   #place(
@@ -151,6 +160,7 @@ class Look {
       sourceId: here.id,
       targetId: there?.id,
       logStart,
+      end: this.#ends.get(tp(topic, partition)) ?? -1,
       targetMaxBytes: config?.maxBytes ?? MESSAGE_BYTES_MAX,
       ...(reason === undefined ? {} : { hold: reason })
     }

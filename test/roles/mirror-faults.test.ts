@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
+import {
+  copied,
+  expectEqual,
+  produceSome,
+  produceUntil,
+  seeded,
+  startMirror
+} from '../support/mirror-world.ts'
+
+let world: KafkaWorld
+beforeEach(async () => {
+  world = await KafkaWorld.start()
+})
+afterEach(() => world.stop())
+
+const start = (...rest: StartRest): RunningRole => startMirror(world, ...rest)
+type StartRest = Parameters<typeof startMirror> extends [unknown, ...infer Rest] ? Rest : never
+
+test.each([
+  ['the answer to EndTxn is lost', 'target', /^EndTxn/, { type: 'lose-reply' }],
+  ['EndTxn never arrives', 'target', /^EndTxn/, { type: 'fail-before' }],
+  ['the coordinator fences', 'target', /^EndTxn/, { type: 'answer', code: 47 }],
+  ['the answer to a Produce is lost', 'target', /^Produce hybrid/, { type: 'lose-reply' }],
+  ['a Produce never arrives', 'target', /^Produce hybrid/, { type: 'fail-before' }],
+  [
+    'the answer to the produce of positions is lost',
+    'target',
+    /^Produce .*positions/,
+    { type: 'lose-reply' }
+  ],
+  ['the answer to AddPartitionsToTxn is lost', 'target', /^AddPartitionsToTxn/, { type: 'lose-reply' }],
+  ['a partition has not enough replicas', 'target', /^Append hybrid-1/, { type: 'answer', code: 19 }],
+  ['the answer to InitProducerId is lost', 'target', /^(EndTxn|InitProducerId)/, { type: 'lose-reply' }],
+  ['a restore is cut', 'target', /^(EndTxn|Fetch)/, { type: 'lose-reply' }],
+  ['the heartbeat asks to rejoin', 'source', /^Heartbeat/, { type: 'answer', code: 27 }],
+  ['the member is unknown', 'source', /^Heartbeat/, { type: 'answer', code: 25 }],
+  ['a fetch is cut', 'source', /^Fetch hybrid/, { type: 'lose-reply' }]
+] as const)('nothing is lost or repeated when %s', async (_, side, subject, action) => {
+  await world.createTopic('source', 'hybrid', 4)
+  const mirror = start()
+  await mirror.until((view) => view.ready)
+  const fences = mirror.view().counters.fences ?? 0
+  for (let round = 0; round < 2; round++) {
+    world.brokers[side].faults.add({ subject, action, after: round, times: 2 })
+    await produceSome(world, 'hybrid', 40)
+    await copied(world, mirror, 'hybrid')
+  }
+  await expectEqual(world, 'hybrid')
+  expect(mirror.failure()).toBeUndefined()
+  if (side === 'target') expect(mirror.view().counters.fences).toBeGreaterThan(fences)
+})
+
+test('a mirror that is killed at any moment and started again loses and repeats nothing', async () => {
+  const random = seeded()
+  await world.createTopic('source', 'hybrid', 4)
+  let isWriting = true
+  const writing = produceUntil(world, 'hybrid', () => !isWriting)
+  for (let life = 0; life < 12; life++) {
+    const mirror = start()
+    await pause(random() * 120)
+    mirror.kill()
+  }
+  isWriting = false
+  await writing
+  const last = start()
+  await copied(world, last, 'hybrid')
+  await expectEqual(world, 'hybrid')
+})
