@@ -50,8 +50,9 @@ export async function ensureCluster(wanted: NewCluster): Promise<void> {
     )
   }
   for (const name of await readdir(wanted.dataDir)) {
+    // An initdb that outlived our killed process may still be writing there; then a later start removes it.
     if (name.startsWith('new-')) {
-      await rm(join(wanted.dataDir, name), { recursive: true, force: true, maxRetries: 5 })
+      await rm(join(wanted.dataDir, name), { recursive: true, force: true }).catch(() => {})
     }
   }
   const making = await mkdtemp(join(wanted.dataDir, 'new-'))
