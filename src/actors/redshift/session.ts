@@ -152,13 +152,6 @@ export class WarehouseSession {
     return { outcome: 'loaded', rows }
   }
 
-  /** Ends the session in order; pointless while a statement runs. */
-  async close(): Promise<void> {
-    this.#release()
-    await this.#client.end().catch(() => {})
-    this.#socket.destroy()
-  }
-
   /** Ends the session at once: the socket is gone, and the server rolls an open transaction back. */
   destroy(): void {
     this.#release()

@@ -118,7 +118,7 @@ test('a transaction writes the rows and the position they lead to, each exactly 
     ])
   )
   expect(await idsInTable()).toEqual(ids(5, 9))
-  await session.close()
+  session.destroy()
 })
 
 test('two tables that are loaded from one chain have positions of their own', async () => {
@@ -131,25 +131,25 @@ test('two tables that are loaded from one chain have positions of their own', as
   expect(await second.load({ chain, from: 0, to: 2 }, rows(0, 2))).toMatchObject({ outcome: 'loaded' })
   expect([await positionIn(first), await positionIn(second)]).toEqual([3, 2])
   expect(await idsInTable()).toEqual(ids(0, 2))
-  await Promise.all([first.close(), second.close()])
+  for (const session of [first, second]) session.destroy()
 })
 
 test('a table that was dropped is loaded again from the start', async () => {
   const session = await open()
   await session.positions([{ chain, start: 0 }])
   await session.load({ chain, from: 0, to: 3 }, rows(0, 3))
-  await session.close()
+  session.destroy()
   await admin.query(`DROP TABLE ${pg.escapeIdentifier(table)}`)
   const next = await open()
   expect(await positionIn(next)).toBe(0)
-  await next.close()
+  next.destroy()
 })
 
 test('sessions that start together create one table, and an existing one is used as it is', async () => {
   const sessions = await Promise.all(Array.from({ length: 4 }, () => open()))
-  await Promise.all(sessions.map((session) => session.close()))
+  for (const session of sessions) session.destroy()
   await admin.query(`ALTER TABLE ${pg.escapeIdentifier(table)} ADD COLUMN note TEXT DEFAULT 'ours'`)
-  await (await open()).close()
+  ;(await open()).destroy()
   await admin.query(`ALTER TABLE ${pg.escapeIdentifier(table)} DROP COLUMN text`)
   await expect(open()).rejects.toMatchObject({
     code: 'warehouse-mismatch',
@@ -191,7 +191,7 @@ test('values arrive as they are: 64-bit ids, escapes, emoji, instants, null', as
     { id: '1', text: '\\N', at: String(new Date('-000043-03-15T12:00:00.000Z').getTime()) },
     { id: '9223372036854775807', text, at: String(Date.UTC(2018, 9, 10, 20, 19, 24, 1)) }
   ])
-  await session.close()
+  session.destroy()
 })
 
 test('a session killed in the middle of a transaction leaves nothing', async () => {
@@ -205,7 +205,7 @@ test('a session killed in the middle of a transaction leaves nothing', async () 
   expect(await idsInTable()).toEqual([])
   expect(await next.load({ chain, from: 0, to: 500 }, rows(0, 500))).toMatchObject({ rows: 500 })
   expect(await idsInTable()).toEqual(ids(0, 500))
-  await next.close()
+  next.destroy()
 })
 
 test('a lost reply to COMMIT is a doubt that the position resolves', async () => {
@@ -227,7 +227,7 @@ test('a lost reply to COMMIT is a doubt that the position resolves', async () =>
     const next = await open()
     expect(await positionIn(next)).toBe(isCommitted ? 3 : 0)
     expect(await idsInTable()).toEqual(isCommitted ? ids(0, 3) : [])
-    await next.close()
+    next.destroy()
   }
 })
 
@@ -261,7 +261,7 @@ test('two loaders that race for one chain load each row once', async () => {
   expect(await idsInTable()).toEqual(ids(0, 200))
   expect(outcomes.loaded).toBe(20)
   expect(outcomes.moved + outcomes.busy).toBeGreaterThan(0)
-  await Promise.all([left.close(), right.close()])
+  for (const session of [left, right]) session.destroy()
 })
 
 test('a row that another session holds is busy at once, and its lock ends with an idle session', async () => {
@@ -283,7 +283,7 @@ test('a row that another session holds is busy at once, and its lock ends with a
   await expect(stuck).rejects.toMatchObject({ retryable: true })
   expect(await idsInTable()).toEqual(['0'])
   holder.destroy()
-  await session.close()
+  session.destroy()
 })
 
 /** A source that waits inside the transaction. */
@@ -313,7 +313,7 @@ test('refused rows and broken sources blame themselves, write nothing, and leave
   await expect(session.load({ chain, from: 0, to: 3 }, failing)).rejects.toBe(broken)
   expect(await idsInTable()).toEqual([])
   expect(await session.load({ chain, from: 0, to: 3 }, rows(0, 3))).toMatchObject({ outcome: 'loaded' })
-  await session.close()
+  session.destroy()
 })
 
 test('a position that disappeared stops the loader instead of loading everything twice', async () => {
