@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fdatasyncSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -78,6 +79,11 @@ export class Journal<Entry> {
   }
 
   /** Later appends throw. */
+  /** Forces what was appended to the disk, so that it outlives the machine, too. */
+  sync(): void {
+    fdatasyncSync(this.#file)
+  }
+
   close(): void {
     closeSync(this.#file)
     this.#file = CLOSED

@@ -39,6 +39,7 @@ export class Disk {
     this.#admit()
     if (this.full) throw noSpace()
     journal.append(entry)
+    if (this.#fsync) journal.sync()
   }
 
   #admit(): void {

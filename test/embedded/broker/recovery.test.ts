@@ -131,6 +131,21 @@ test('a transaction that timed out while the broker was down is aborted when it 
   expect(await committedValues(after, at0)).toEqual([])
 })
 
+test('with fsync the same goes through, forced to the disk at each step', async () => {
+  const dataDir = temporaryDirectory()
+  const first = await brokerIn(dataDir, { fsync: true })
+  const before = await clientOf(first)
+  const at0 = await newPartition(before)
+  const producer = await newProducer(before, 'txn')
+  await before.call(addPartitions('txn', producer, [at0]))
+  await before.call(produce(at0, batch(3, { ...producer, sequence: 0, transactional: true }), 'txn'))
+  expect(await before.call(endTxn('txn', producer, true))).toBe(0)
+  first.kill()
+  const after = await clientOf(await brokerIn(dataDir))
+  await until(after, listOffset(at0, -1, true), ({ offset }) => offset >= 4)
+  expect(await committedValues(after, at0)).toEqual(['v0', 'v1', 'v2'])
+})
+
 test('producer ids are never given out twice', async () => {
   const dataDir = temporaryDirectory()
   const seen = new Set<number>()
