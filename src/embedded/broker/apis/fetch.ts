@@ -8,6 +8,7 @@ import {
 } from '../fetch-sessions.ts'
 import type { PartitionLog } from '../log.ts'
 import type { AbortedTransaction } from '../producers.ts'
+import type { Reader } from '../wire.ts'
 import { checkEpoch } from './offsets.ts'
 
 interface FetchRequest extends SessionRequest {
@@ -41,34 +42,7 @@ export function fetchApi(services: Services): Api {
     name: 'Fetch',
     versions: [4, 12],
     flexibleFrom: 12,
-    decode: (reader, version) => {
-      reader.int32() // Replica id: only consumers come here.
-      const maxWaitMs = reader.int32()
-      const minBytes = reader.int32()
-      const maxBytes = reader.int32()
-      const committed = reader.int8() === 1
-      const sessionId = version >= 7 ? reader.int32() : 0
-      const sessionEpoch = version >= 7 ? reader.int32() : -1
-      const topics = readTopics(reader, () => {
-        const partition = reader.int32()
-        const leaderEpoch = version >= 9 ? reader.int32() : -1
-        const offset = reader.int64()
-        if (version >= 12) reader.int32() // Last fetched epoch: followers only.
-        if (version >= 5) reader.int64() // Log start offset: followers only.
-        return { partition, leaderEpoch, offset, maxBytes: reader.int32() }
-      })
-      const forgotten =
-        version >= 7
-          ? reader.structs(() => ({ topic: reader.string(), partitions: reader.array(() => reader.int32()) }))
-          : []
-      return {
-        ...{ maxWaitMs, minBytes, maxBytes, committed, sessionId, sessionEpoch },
-        partitions: topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
-        forgotten: forgotten.flatMap(({ topic, partitions }) =>
-          partitions.map((partition) => ({ topic, partition }))
-        )
-      }
-    },
+    decode: readRequest,
     subject: (request) =>
       sessions
         .partitionsOf(request)
@@ -104,6 +78,35 @@ export function fetchApi(services: Services): Api {
       })
     }
   })
+}
+
+function readRequest(reader: Reader, version: number): FetchRequest {
+  reader.int32() // Replica id: only consumers come here.
+  const maxWaitMs = reader.int32()
+  const minBytes = reader.int32()
+  const maxBytes = reader.int32()
+  const committed = reader.int8() === 1
+  const sessionId = version >= 7 ? reader.int32() : 0
+  const sessionEpoch = version >= 7 ? reader.int32() : -1
+  const topics = readTopics(reader, () => {
+    const partition = reader.int32()
+    const leaderEpoch = version >= 9 ? reader.int32() : -1
+    const offset = reader.int64()
+    if (version >= 12) reader.int32() // Last fetched epoch: followers only.
+    if (version >= 5) reader.int64() // Log start offset: followers only.
+    return { partition, leaderEpoch, offset, maxBytes: reader.int32() }
+  })
+  const forgotten =
+    version >= 7
+      ? reader.structs(() => ({ topic: reader.string(), partitions: reader.array(() => reader.int32()) }))
+      : []
+  return {
+    ...{ maxWaitMs, minBytes, maxBytes, committed, sessionId, sessionEpoch },
+    partitions: topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
+    forgotten: forgotten.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition }))
+    )
+  }
 }
 
 interface Fetched {
