@@ -184,6 +184,6 @@ function tellEnd(log: Logger, shares: readonly Share[], fault: Fault | undefined
   const exitCode = fault === undefined ? exitCodes.done : exitCodeOf(fault)
   const isTold = shares.some(({ monitor }) => monitor.fault === fault)
   if (fault === undefined) log.info({ exitCode }, 'worker stopped')
-  else log.fatal({ exitCode, ...(!isTold && { err: fault }) }, 'worker failed')
+  else log.fatal({ exitCode, ...(!isTold && { err: fault }) }, `worker failed: ${fault.message}`)
   return exitCode
 }

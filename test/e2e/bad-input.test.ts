@@ -127,7 +127,7 @@ store = "crucial"
 `
   )
   const { code, stderr } = await causeway(['--role', 's3-sink', '--config', config])
-  expect(stderr).toMatch(/crucial.*conditional/)
+  expect(stderr).toMatch(/s3:\/\/crucial\/ overwrites an existing file/)
   expect(stderr).not.toContain(credentials.secretAccessKey)
   expect(code).toBe(2)
 })

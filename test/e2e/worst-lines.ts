@@ -52,7 +52,7 @@ export function worstInput(): WorstInput {
       }
     ).slice(1)}`
   const good = [
-    v2(1, { text: 'emoji 👩‍👩‍👧‍👦 🇨🇭 and \u0000-free text' }),
+    v2(1, { text: 'emoji 👩‍👩‍👧‍👦 🇨🇭 and a \u0000 in the text' }),
     v2(2, { text: 'a line\nbreak, a \ttab, "quotes", a back\\slash and | a pipe' }),
     v2(3, { text: '' }, { description: null, location: null }),
     v2(4, {
