@@ -4,7 +4,8 @@ import type { MirrorStats } from '../actors/mirror/stats.ts'
 import { type PlacedPartition, shardId } from '../machines/mirror.ts'
 import type { shardMachine } from '../machines/shard.ts'
 import type { MirrorSnapshot } from './mirror.ts'
-import type { FlowState, PartitionView, RoleView } from './role.ts'
+import type { PartitionView, RoleView } from './role.ts'
+import { flowOf, stateOf } from './view.ts'
 
 type ShardSnapshot = SnapshotFrom<typeof shardMachine>
 
@@ -24,7 +25,7 @@ export function describeMirror(snapshot: MirrorSnapshot, stats: MirrorStats): Ro
   return {
     state: stateOf(snapshot.value),
     ready: isCopying && partitions.every(({ state }) => state === 'copying'),
-    flow: flowOf(snapshot),
+    flow: flowOf(snapshot.children),
     partitions,
     counters: stats.counters,
     notes: notesOf(snapshot, shards)
@@ -74,21 +75,4 @@ function notesOf({ context }: MirrorSnapshot, shards: ReadonlyMap<number, ShardS
   )
   const own = context.fault === undefined ? [] : [`${context.fault.message} (${context.fault.code})`]
   return [...own, ...faults, ...context.notes]
-}
-
-/** Backpressure as the flow machine has it. */
-export function flowOf({ children }: { readonly children: MirrorSnapshot['children'] }): FlowState {
-  const value = (children.flow?.getSnapshot() as { readonly value?: unknown } | undefined)?.value
-  return value === 'throttled' || value === 'paused' ? value : 'flowing'
-}
-
-/** A state's value as words joined by dots; of parallel regions, the one that works. */
-export function stateOf(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (typeof value !== 'object' || value === null) return ''
-  const entries = Object.entries(value)
-  const [name, inner] = entries.find(([region]) => region === 'pipeline') ?? entries[0] ?? ['', '']
-  if (entries.length > 1) return stateOf(inner)
-  const rest = stateOf(inner)
-  return rest === '' ? name : `${name}.${rest}`
 }

@@ -21,11 +21,12 @@ export class KafkaWorld {
   readonly budget = new ByteBudget(64 * 1024 * 1024)
   readonly brokers: Record<Side, EmbeddedBroker>
   readonly clusters: Record<Side, Cluster>
-  readonly #directory: string
+  /** Removed at the end. */
+  readonly directory: string
   readonly #running = new Set<AnyActor>()
 
   constructor(directory: string, brokers: Record<Side, EmbeddedBroker>) {
-    this.#directory = directory
+    this.directory = directory
     this.brokers = brokers
     this.clusters = { source: this.#cluster('source'), target: this.#cluster('target') }
   }
@@ -40,14 +41,14 @@ export class KafkaWorld {
     for (const actor of this.#running) actor.stop()
     for (const cluster of Object.values(this.clusters)) cluster.close()
     await Promise.all(Object.values(this.brokers).map((broker) => broker.stop()))
-    rmSync(this.#directory, { recursive: true })
+    rmSync(this.directory, { recursive: true })
   }
 
   /** The death of a broker, and its next life on the same port and data. */
   async restart(side: Side): Promise<void> {
     const { port, faults } = this.brokers[side]
     this.brokers[side].kill()
-    this.brokers[side] = await startBroker({ dataDir: join(this.#directory, side), port, faults, groups })
+    this.brokers[side] = await startBroker({ dataDir: join(this.directory, side), port, faults, groups })
   }
 
   /** kafkajs, to write and read with code that is not ours. */
@@ -138,6 +139,35 @@ export class KafkaWorld {
     )
   }
 
+  /** The committed records of a topic as kafkajs reads them, once there are `count`. Headers are text. */
+  async consume(side: Side, topic: string, count: number): Promise<ConsumedRecord[]> {
+    const consumer = this.kafka(side).consumer({ groupId: `reader-${topic}`, readUncommitted: false })
+    const records: ConsumedRecord[] = []
+    await consumer.connect()
+    try {
+      await consumer.subscribe({ topic, fromBeginning: true })
+      await consumer.run({
+        eachMessage: async ({ partition, message: { key, value, headers } }) => {
+          records.push({
+            partition,
+            key: `${key}`,
+            value: `${value}`,
+            headers: Object.fromEntries(
+              Object.entries(headers ?? {}).map(([name, text]) => [name, `${text}`])
+            )
+          })
+        }
+      })
+      await until(
+        () => records.length >= count,
+        () => `${records.length} records`
+      )
+    } finally {
+      await consumer.disconnect()
+    }
+    return records
+  }
+
   #cluster(side: Side): Cluster {
     return new Cluster({
       name: side,
@@ -148,6 +178,13 @@ export class KafkaWorld {
       log: this.log
     })
   }
+}
+
+export interface ConsumedRecord {
+  readonly partition: number
+  readonly key: string
+  readonly value: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export type Side = 'source' | 'target'
