@@ -3,7 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { IngestConfig } from '../../src/config.ts'
+import { Secret } from '../../src/config/secret.ts'
+import type { IngestConfig, XSourceConfig } from '../../src/config.ts'
+import { startEventStream } from '../../src/embedded/event-stream/event-stream.ts'
+import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
 import { createIngest } from '../../src/roles/ingest.ts'
 import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
 import { seeded } from '../support/mirror-world.ts'
@@ -130,6 +133,47 @@ test('drain commits what was read, and the next start goes on after it', async (
   await expectWritten(many)
   const written = (role: RunningRole) => role.view().counters.recordsWritten ?? 0
   expect(written(first) + written(second)).toBe(many.length)
+})
+
+test('of a stream that replays, over lives of ours and of its own, each event is written once and in order', async () => {
+  const random = seeded()
+  const [seed, events] = [7, 3_000]
+  const directory = join(world.directory, 'stream')
+  const open = (port: number) =>
+    startEventStream({ dataDir: directory, port, token: 'secret', seed, events, rate: 3_000 })
+  let stream = await open(0)
+  const source: XSourceConfig = {
+    type: 'x',
+    keywords: ['hadoop', '"big data"', 'kafka', 'cloud'],
+    token: new Secret('secret'),
+    url: stream.url,
+    backfillMs: 300_000
+  }
+  const startX = () =>
+    world.run(createIngest(world.context({ ingest: { tweets: { ...config, source } } }), 'tweets'))
+  let repeated = 0
+  for (let life = 0; life < 6; life++) {
+    const ingest = startX()
+    await pause(random() * 200)
+    ingest.kill()
+    repeated += ingest.view().counters.duplicatesDropped ?? 0
+    if (life % 2 === 1) {
+      await stream.stop()
+      stream = await open(stream.port)
+    }
+  }
+  const last = startX()
+  await last.until(() => stream.finished())
+  while ((await world.read('source', 'hybrid')).flat().length < events) await pause(50)
+  // What is still on its way would be one too many, and is committed now.
+  await last.drain()
+  await stream.stop()
+  const partitions = await world.read('source', 'hybrid')
+  const ids = partitions.map((records) => records.map((record) => record.split(' ')[0] ?? ''))
+  const expected = Array.from({ length: events }, (_, index) => tweetAt(seed, index).id)
+  expect(ids.flat().sort()).toEqual([...expected].sort())
+  for (const one of ids) expect(one).toEqual([...one].sort((a, b) => Number(BigInt(a) - BigInt(b))))
+  console.log(`${repeated + (last.view().counters.duplicatesDropped ?? 0)} repeats dropped`)
 })
 
 /** Text of which only a quarter compresses away. */
