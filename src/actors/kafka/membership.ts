@@ -31,8 +31,10 @@ export interface Membership {
    * Resolves after one heartbeat that was sent after this call and acknowledged in the current generation. Waits while
    * the group rebalances or the coordinator moves, so the caller's `signal` must end when its shard is lost.
    */
-  readonly confirm: (signal: AbortSignal) => Promise<void>
+  readonly confirm: Confirm
 }
+
+export type Confirm = (signal: AbortSignal) => Promise<void>
 
 const { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } = protocol.requests
 /** How long a coordinator may take beyond the rebalance timeout, for a group that is only forming. */

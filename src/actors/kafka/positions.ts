@@ -1,7 +1,7 @@
 import { Fault } from '../../errors.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
 import { batchesOf, readHeader } from '../../records/batch.ts'
-import { decodeRecords } from '../../records/record.ts'
+import { type DecodedRecord, decodeRecords } from '../../records/record.ts'
 import type { Cluster } from './cluster.ts'
 import { isMoved, kafkaFault } from './errors.ts'
 import { fetchApi, type PartitionAnswer } from './fetch.ts'
@@ -22,13 +22,8 @@ export interface ReadInternalOptions extends TopicPartition {
   readonly onWaiting?: () => void
 }
 
-export interface InternalRecord {
-  readonly offset: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  /** Milliseconds since 1970. */
-  readonly timestamp: number
-}
+/** A committed record with its offset. The bytes are its own: they may be kept. */
+export type InternalRecord = DecodedRecord
 
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
