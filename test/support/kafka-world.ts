@@ -39,6 +39,11 @@ export class KafkaWorld {
 
   async stop(): Promise<void> {
     for (const actor of this.#running) actor.stop()
+    // Whatever happened to them, roles give their credits back.
+    await until(
+      () => this.budget.usedBytes === 0,
+      () => `${this.budget.usedBytes} bytes are still leased`
+    )
     for (const cluster of Object.values(this.clusters)) cluster.close()
     await Promise.all(Object.values(this.brokers).map((broker) => broker.stop()))
     rmSync(this.directory, { recursive: true })
