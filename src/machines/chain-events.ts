@@ -29,7 +29,8 @@ export type ReportBody =
   | { readonly type: 'chain.relaxed' }
   /** Published, and the head says so. */
   | { readonly type: 'chain.advanced'; readonly entry: Entry }
-  | { readonly type: 'chain.lost'; readonly entry: Entry }
+  /** Another writer's entry stands where ours would have. */
+  | { readonly type: 'chain.lost' }
   | { readonly type: 'chain.faulted'; readonly fault: Fault }
 
 export type ChainEvent =

@@ -29,6 +29,8 @@ export interface ChainContext extends ChainInput {
   /** Failures in a row. */
   readonly failures: number
   readonly kept: LogRange | undefined
+  /** An entry of ours may be committed and is not known to be published: a drain waits for it. */
+  readonly owes: boolean
 }
 
 const unbound = () => Promise.reject(new Error('actor not provided'))
@@ -42,14 +44,16 @@ const LOSING = new Set(['offset-out-of-range', 'log-diverged'])
 /** `unknown` is a defect of ours: it escalates to the supervisor instead of looping here. */
 const isDefect = (fault: Fault) => fault.code === 'unknown'
 
-function report(
-  self: { readonly _parent?: AnyActorRef | undefined },
-  of: ChainInput,
-  body: ReportBody
-): void {
-  const { topic, partition, topicId } = of
-  self._parent?.send({ ...body, topic, partition, topicId } satisfies ChainReport)
-}
+/** Every report names its chain. */
+const named = ({ topic, partition, topicId }: ChainInput, body: ReportBody): ChainReport => ({
+  ...body,
+  topic,
+  partition,
+  topicId
+})
+
+/** Reports go to the sink, and nowhere where there is none. */
+const sink = ({ self }: { readonly self: AnyActorRef }): AnyActorRef => self._parent ?? self
 
 const chainSetup = setup({
   types: {
@@ -74,6 +78,7 @@ const chainSetup = setup({
     isIdle: stateIn({ work: { running: { pipeline: 'idle' } } }),
     isEmpty: stateIn({ work: { running: { intake: 'empty' } } }),
     hasUnpublished: ({ context }) => context.opened?.last !== undefined && !context.opened.published,
+    owesNothing: ({ context }) => !context.owes,
     hasWon: (_, params: { outcome: 'won' | 'lost' }) => params.outcome === 'won',
     /** All there is to read is published: whatever went wrong before is over. */
     isCaughtUp: ({ context }, params: { draft: Draft }) =>
@@ -92,8 +97,11 @@ const chainSetup = setup({
       opened: params.opened,
       position: params.opened.end,
       draft: { ...noDraft, next: params.opened.end },
-      kept: undefined
+      kept: undefined,
+      owes: !params.opened.published
     })),
+    owe: assign({ owes: true }),
+    settleDebt: assign({ owes: false }),
     takeUnpublished: assign({ entry: ({ context }) => context.opened?.last }),
     keepDraft: assign({ draft: (_, params: { draft: Draft }) => params.draft }),
     keepChunk: assign({
@@ -121,25 +129,25 @@ const chainSetup = setup({
     closeBuilder: sendTo('builder', { type: 'close' }),
     halt: sendTo('builder', { type: 'halt' }),
     settle: sendTo('builder', ({ context }) => ({ type: 'settle', id: context.chunk?.id ?? -1 })),
-    reportOpened: ({ context, self }) =>
-      report(self, context, {
+    reportOpened: sendTo(sink, ({ context }) =>
+      named(context, {
         type: 'chain.opened',
         position: context.position,
         leaderEpoch: context.opened?.last?.leaderEpoch ?? -1
-      }),
-    reportClosed: ({ context, self }) => report(self, context, { type: 'chain.closed' }),
-    reportGrew: ({ context, self }) => report(self, context, { type: 'chain.grew' }),
-    reportEnded: ({ context, self }) => report(self, context, { type: 'chain.ended' }),
-    reportThrottled: ({ context, self }) => report(self, context, { type: 'chain.throttled' }),
-    reportRelaxed: ({ context, self }) => report(self, context, { type: 'chain.relaxed' }),
-    reportAdvanced: ({ context, self }) => {
-      if (context.entry) report(self, context, { type: 'chain.advanced', entry: context.entry })
-    },
-    reportLost: ({ context, self }) => {
-      if (context.entry) report(self, context, { type: 'chain.lost', entry: context.entry })
-    },
-    reportFault: ({ context, self }, params: { error: unknown }) =>
-      report(self, context, { type: 'chain.faulted', fault: toFault(params.error) })
+      })
+    ),
+    reportClosed: sendTo(sink, ({ context }) => named(context, { type: 'chain.closed' })),
+    reportGrew: sendTo(sink, ({ context }) => named(context, { type: 'chain.grew' })),
+    reportEnded: sendTo(sink, ({ context }) => named(context, { type: 'chain.ended' })),
+    reportThrottled: sendTo(sink, ({ context }) => named(context, { type: 'chain.throttled' })),
+    reportRelaxed: sendTo(sink, ({ context }) => named(context, { type: 'chain.relaxed' })),
+    reportAdvanced: sendTo(sink, ({ context }) =>
+      named(context, { type: 'chain.advanced', entry: context.entry as Entry })
+    ),
+    reportLost: sendTo(sink, ({ context }) => named(context, { type: 'chain.lost' })),
+    reportFault: sendTo(sink, ({ context }, params: { error: unknown }) =>
+      named(context, { type: 'chain.faulted', fault: toFault(params.error) })
+    )
   },
   delays: {
     age: ({ context }) => context.rotateAgeMs,
@@ -166,6 +174,7 @@ const routes = <E>(errorOf: (event: E) => unknown) => {
 const onError = routes((event: { readonly error: unknown }) => event.error)
 const onFault = routes((event: { readonly fault: Fault }) => event.fault)
 const endWhenClosing = { guard: 'isClosing', target: '#ended' } as const
+const endWhenSettled = { guard: and(['isClosing', 'owesNothing']), target: '#ended' } as const
 
 /** Both are there in every state that asks: `keepOpened` and `keepEntry` (or `takeUnpublished`) came before. */
 const entryInput = ({ context }: { context: ChainContext }): EntryInput => ({
@@ -233,6 +242,7 @@ const pipeline = chainSetup.createStateConfig({
     },
     /** A failure here leaves it open whether the entry stands: nothing is discarded, reopening tells. */
     committing: {
+      entry: 'owe',
       invoke: {
         src: 'commit',
         input: entryInput,
@@ -242,7 +252,7 @@ const pipeline = chainSetup.createStateConfig({
             target: 'publishing',
             actions: 'advance'
           },
-          { target: '#discarding', actions: ['countLoss', 'reportLost'] }
+          { target: '#discarding', actions: ['countLoss', 'settleDebt', 'reportLost'] }
         ],
         onError
       }
@@ -254,7 +264,7 @@ const pipeline = chainSetup.createStateConfig({
         input: entryInput,
         onDone: {
           target: 'idle',
-          actions: ['reportAdvanced', 'recover', 'settle', 'forgetChunk', 'forgetEntry']
+          actions: ['reportAdvanced', 'recover', 'settleDebt', 'settle', 'forgetChunk', 'forgetEntry']
         },
         onError
       }
@@ -284,7 +294,8 @@ export const chainMachine = chainSetup.createMachine({
     entry: undefined,
     fault: undefined,
     failures: 0,
-    kept: undefined
+    kept: undefined,
+    owes: false
   }),
   type: 'parallel',
   invoke: {
@@ -308,7 +319,7 @@ export const chainMachine = chainSetup.createMachine({
       initial: 'opening',
       states: {
         opening: {
-          always: endWhenClosing,
+          always: endWhenSettled,
           invoke: {
             src: 'open',
             input: ({ context }) => context,
@@ -341,7 +352,7 @@ export const chainMachine = chainSetup.createMachine({
         reopening: {
           id: 'reopening',
           entry: 'forgetEntry',
-          always: endWhenClosing,
+          always: endWhenSettled,
           after: { backoff: 'opening' }
         },
         publishBlocked: {

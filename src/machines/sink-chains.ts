@@ -1,4 +1,6 @@
+import type { SnapshotFrom } from 'xstate'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
+import type { chainMachine } from './chain.ts'
 
 /** What a sink knows of the chains it runs: plain data and total functions, used by `sink.ts`. */
 
@@ -65,6 +67,18 @@ export interface Holding {
   readonly growingBytes: number
   /** In chunks that are full or on their way: they come back without our doing. */
   readonly leavingBytes: number
+}
+
+/** What a chain holds in memory. */
+export function holdingOf(chain: string, snapshot: SnapshotFrom<typeof chainMachine>): Holding {
+  const { draft, chunk } = snapshot.context
+  const growing = snapshot.matches({ work: { running: { intake: 'growing' } } })
+  const leaving = chunk?.files.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
+  return {
+    chain,
+    growingBytes: growing ? draft.bytes : 0,
+    leavingBytes: leaving + (growing ? 0 : draft.bytes)
+  }
 }
 
 /** Parts of the budget that growing chunks may hold together: above the first some are cut, down to the second. */

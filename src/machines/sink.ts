@@ -27,6 +27,7 @@ import {
   changesOf,
   type Fetches,
   type Holding,
+  holdingOf,
   type PlacedPartition,
   toRotate,
   without
@@ -74,18 +75,6 @@ type Report<Type extends ChainReport['type']> = Extract<ChainReport, { type: Typ
 function childOf(self: AnyActorRef, id: string): unknown {
   const children = self.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>
   return children[id]?.getSnapshot()
-}
-
-/** What a chain holds in memory. */
-export function holdingOf(chain: string, snapshot: SnapshotFrom<typeof chainMachine>): Holding {
-  const { draft, chunk } = snapshot.context
-  const growing = snapshot.matches({ work: { running: { intake: 'growing' } } })
-  const leaving = chunk?.files.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
-  return {
-    chain,
-    growingBytes: growing ? draft.bytes : 0,
-    leavingBytes: leaving + (growing ? 0 : draft.bytes)
-  }
 }
 
 const sinkSetup = setup({
@@ -179,7 +168,7 @@ const sinkSetup = setup({
     beginFetch: enqueueActions(({ context, enqueue }, event: Report<'chain.opened'>) => {
       const id = chainId(event)
       const chain = context.chains[id]
-      if (chain === undefined) return
+      if (chain?.life !== 'open') return
       const generation = context.fetchGeneration + 1
       const { topic, partition, position, leaderEpoch } = event
       const assignment: FetchAssignment = {
@@ -383,6 +372,8 @@ export const sinkMachine = sinkSetup.createMachine({
           always: { guard: 'hasNoChains', target: 'settling' },
           on: {
             'membership.lost': { actions: lost },
+            // A chain that opens once more only publishes what it committed before.
+            'chain.opened': {},
             assignment: {
               actions: [
                 { type: 'keepOnly', params: ({ event }) => event },

@@ -228,7 +228,6 @@ function perform(world: World, actions: readonly ExecutableActionsFrom<typeof ch
     const { builder } = after
     if (command.type === 'begin') {
       const from = command.position ?? -1
-      ensure(!after.closed, 'begins while closing')
       after = { ...after, builder: { from, next: from, cutting: false } }
     }
     if (command.type === 'halt') after = { ...after, builder: undefined }

@@ -127,6 +127,14 @@ test('drain publishes what was taken in, then ends', () => {
   expect(world.head).toBe(1)
 })
 
+test('drain does not leave a committed entry unpublished because one try failed', () => {
+  const failed = [...committing, 'drain', 'won', /publishing fails: retryable/]
+  expect(playThrough(failed).state.value).toMatchObject({ work: 'reopening' })
+  const { state, world } = playThrough([...failed, 'backoff.reopening', 'opened', 'published', 'headed'])
+  expect(state.status).toBe('done')
+  expect(world.head).toBe(1)
+})
+
 test('a defect of ours escalates with its code', () => {
   const { state } = playThrough(opened)
   const error = new Fault('unknown', 'defect')

@@ -1,4 +1,5 @@
 import { setImmediate as tick } from 'node:timers/promises'
+import { probeConditions } from '../../src/actors/store/probe.ts'
 import type {
   CreateOutcome,
   DataFile,
@@ -42,13 +43,8 @@ export class MemoryStore implements Store {
     this.files = files
   }
 
-  async probe(signal: AbortSignal): Promise<void> {
-    const path = `log/v1/probe-${++this.files.uploads}.json`
-    const outcomes = [await this.create(path, Buffer.from('{}'), signal)]
-    outcomes.push(await this.create(path, Buffer.from('{}'), signal))
-    await this.remove(path, signal)
-    if (outcomes[0]?.outcome === 'created' && outcomes[1]?.outcome === 'exists') return
-    throw new Fault('store-without-conditional-writes', `${this.uri} overwrites where it must refuse`)
+  probe(signal: AbortSignal): Promise<void> {
+    return probeConditions(this, `log/v1/probe-${++this.files.uploads}.json`, signal)
   }
 
   async read(path: string, signal: AbortSignal): Promise<Buffer | undefined> {

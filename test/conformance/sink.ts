@@ -1,0 +1,69 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { FaultAction } from '../../src/embedded/faults.ts'
+import { seededRandom } from '../support/chain-fixtures.ts'
+import { type Backend, SinkWorld, type Step } from '../support/sink-world.ts'
+import { WatchedStore } from '../support/watched-store.ts'
+
+const steps: readonly Step[] = ['prepare', 'commit', 'publish', 'head', 'open']
+const LIVES = 12
+const TWEETS = 20_000
+
+/** What a sink promises, on a backend: whatever is killed or lost on the way, each offset is published once. */
+export function sinkConformance(backend: Backend): void {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  console.log(`SEED=${seed}`)
+
+  describe(`a sink on ${backend}`, () => {
+    let world: SinkWorld
+    afterEach(() => world?.stop())
+    const begin = async () => {
+      world = await SinkWorld.start(backend)
+      await world.kafka.createTopic('source', 'hybrid', 4)
+      return seededRandom(seed)
+    }
+
+    test('publishes each offset once, whenever it is killed', async () => {
+      const random = await begin()
+      for (let life = 0; life < LIVES; life++) {
+        // Fewer than the calls of one life: four chains open, and each publishes at least one entry.
+        let calls = 1 + Math.floor(random() * 25)
+        const when = random() < 0.5 ? 'before' : 'after'
+        const dying = Promise.withResolvers<void>()
+        const store = new WatchedStore(world.store, (_, __, moment) => {
+          if (moment !== when || --calls !== 0) return undefined
+          dying.resolve()
+          return new Promise<never>(() => {})
+        })
+        const sink = world.run({ store })
+        const producing = world.produce(Math.ceil(TWEETS / LIVES), random)
+        await dying.promise
+        sink.kill()
+        expect(sink.failure()).toBeUndefined()
+        await producing
+      }
+      const sink = world.run()
+      await world.untilCaughtUp(sink)
+      await sink.drain()
+      await world.verify()
+      expect(world.kafka.budget.usedBytes).toBe(0)
+    }, 60_000)
+
+    test('publishes each offset once, whatever replies are lost', async () => {
+      const random = await begin()
+      const sink = world.run()
+      await sink.until(({ ready }) => ready)
+      const actions: readonly FaultAction[] = [{ type: 'lose-reply' }, { type: 'fail-before' }]
+      for (let round = 0; round < 3; round++) {
+        for (const step of steps) {
+          for (const action of actions)
+            world.inject(step, action, { after: Math.floor(random() * 4), times: 1 })
+        }
+        await world.produce(1_500, random)
+        await world.untilCaughtUp(sink)
+      }
+      await sink.until(({ ready }) => ready)
+      await sink.drain()
+      await world.verify()
+    }, 60_000)
+  })
+}

@@ -1,0 +1,3 @@
+import { sinkConformance } from '../conformance/sink.ts'
+
+sinkConformance('s3')
