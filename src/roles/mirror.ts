@@ -48,12 +48,20 @@ export function createMirror(context: RoleContext, instance: string): Role {
         sessionTimeoutMs: config.sessionTimeoutMs
       },
       // A slice's bytes are not looked at after its lease was given back: the writer waits for its sockets.
-      fetcher: { cluster: context.cluster(config.from), budget: context.budget, reuseBuffers: true },
+      fetcher: {
+        cluster: context.cluster(config.from),
+        budget: context.budget,
+        reuseBuffers: true,
+        maxWaitMs: FETCH_WAIT_MS
+      },
       flow: { limitBytes: context.budget.limitBytes }
     } satisfies MirrorInput,
     describe: (snapshot) => describeMirror(snapshot as MirrorSnapshot, stats) // The supervisor gives back what `logic` made.
   }
 }
+
+/** A shard that comes back joins the next fetch: it should not wait long for one that has nothing to bring. */
+const FETCH_WAIT_MS = 100
 
 export type MirrorSnapshot = SnapshotFrom<typeof mirrorMachine>
 
