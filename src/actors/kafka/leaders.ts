@@ -49,9 +49,9 @@ export class Leaders {
     }
     const faults = new Map<string, Fault>()
     const byLeader = Map.groupBy(partitions, ({ topic, partition }) => cluster.leader(topic, partition))
-    for (const [node, led] of byLeader) {
+    const connecting = [...byLeader].map(async ([node, led]) => {
       const fault = await this.#connect(node, signal)
-      if (fault === undefined) continue
+      if (fault === undefined) return
       this.#isStale = true
       for (const { topic, partition } of led) {
         const key = tp(topic, partition)
@@ -60,7 +60,8 @@ export class Leaders {
         const what = `partition ${key}: ${named.message}`
         faults.set(key, new Fault(named.code, what, { cause: named, retryable: named.retryable }))
       }
-    }
+    })
+    await Promise.all(connecting)
     return faults
   }
 

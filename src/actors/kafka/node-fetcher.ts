@@ -34,6 +34,7 @@ export interface NodeFetcherOptions {
 
 const OFFSET_OUT_OF_RANGE = 1
 const NO_SESSION = { sessionId: 0, sessionEpoch: -1, forgotten: [] } as const
+const IDLE_BYTES = 64 * 1024
 const STARVED_AFTER = 2
 /** After a fetch of its own that brought nothing either, a partition waits so many answers for the next. */
 const NOT_STARVED_FOR = -8
@@ -45,6 +46,8 @@ export class NodeFetcher {
   readonly #session = new FetchSession()
   #link: Link | undefined
   #failures = 0
+  /** The last answer was empty: the next one will probably be, and a long wait should not hold much of the budget. */
+  #isIdle = false
 
   constructor(options: NodeFetcherOptions) {
     this.#options = options
@@ -76,12 +79,13 @@ export class NodeFetcher {
     const { signal, budget, maxBytes, pool } = this.#options
     const link = await this.#connect()
     await this.#validate(link)
-    const memory = new AnswerMemory(await budget.take(maxBytes, signal), budget, pool)
+    const askedBytes = this.#isIdle ? Math.min(IDLE_BYTES, maxBytes) : maxBytes
+    const memory = new AnswerMemory(await budget.take(askedBytes, signal), budget, pool)
     try {
       const wanted = this.#wanted().filter(({ mustValidate }) => !mustValidate)
       if (wanted.length === 0) return
       const starving = wanted.find(({ starved }) => starved >= STARVED_AFTER)
-      if (starving === undefined) await this.#fetchAll(link, wanted, memory)
+      if (starving === undefined) await this.#fetchAll(link, wanted, askedBytes, memory)
       else await this.#fetchAlone(link, starving, memory)
       this.#failures = 0
     } finally {
@@ -89,10 +93,15 @@ export class NodeFetcher {
     }
   }
 
-  async #fetchAll(link: Link, wanted: readonly Tracked[], memory: AnswerMemory): Promise<void> {
+  async #fetchAll(
+    link: Link,
+    wanted: readonly Tracked[],
+    maxBytes: number,
+    memory: AnswerMemory
+  ): Promise<void> {
     const { maxWaitMs, partitionMaxBytes } = this.#options
     const request = this.#session.next(wanted.map((one) => one.request(partitionMaxBytes)))
-    const answer = await this.#fetch(link, request, maxWaitMs, memory)
+    const answer = await this.#fetch(link, { ...request, maxWaitMs, maxBytes }, memory)
     if (!this.#session.accept(answer)) {
       // Evicted once in a while is normal. Twice in a row the broker is out of step: do not spin.
       if (this.#failures++ > 0) await pause(backoffMs(this.#failures), this.#options.signal)
@@ -111,7 +120,9 @@ export class NodeFetcher {
    */
   async #fetchAlone(link: Link, starving: Tracked, memory: AnswerMemory): Promise<void> {
     const partition = starving.request(this.#options.maxBytes)
-    const answer = await this.#fetch(link, { ...NO_SESSION, partitions: [partition] }, 0, memory)
+    const { maxBytes } = this.#options
+    const request = { ...NO_SESSION, partitions: [partition], maxWaitMs: 0, maxBytes }
+    const answer = await this.#fetch(link, request, memory)
     if (answer.error !== 0) throw kafkaFault(answer.error, `fetch from ${link.address}`)
     this.#take(
       answer,
@@ -121,12 +132,17 @@ export class NodeFetcher {
     if (starving.position === partition.fetchOffset) starving.starved = NOT_STARVED_FOR
   }
 
-  #fetch(link: Link, request: SessionRequest, maxWaitMs: number, memory: AnswerMemory): Promise<FetchAnswer> {
-    const { cluster, maxBytes } = this.#options
-    return link.call(fetchApi({ ...request, maxWaitMs, minBytes: 1, maxBytes, isolation: 1 }), {
-      timeoutMs: maxWaitMs + cluster.requestTimeoutMs,
+  async #fetch(
+    link: Link,
+    request: SessionRequest & { readonly maxWaitMs: number; readonly maxBytes: number },
+    memory: AnswerMemory
+  ): Promise<FetchAnswer> {
+    const answer = await link.call(fetchApi({ ...request, minBytes: 1, isolation: 1 }), {
+      timeoutMs: request.maxWaitMs + this.#options.cluster.requestTimeoutMs,
       allocate: (bytes) => memory.allocate(bytes)
     })
+    this.#isIdle = answer.partitions.every(({ recordSet }) => recordSet.length === 0)
+    return answer
   }
 
   #take(

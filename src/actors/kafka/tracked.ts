@@ -38,11 +38,13 @@ export class Tracked {
   }
 
   /**
-   * Takes a leader from metadata; false when there is none, or when the metadata is older than what we know. A newer
-   * epoch means that the log may have been cut behind our back.
+   * Takes a leader from metadata; false when there is none to fetch from. Metadata older than what we know changes
+   * nothing, unless the topic may be another one by now (brokers without topic ids). A newer epoch means that the log
+   * may have been cut behind our back.
    */
   place(leader: number, leaderEpoch: number): boolean {
-    if (leader < 0 || leaderEpoch < this.leaderEpoch) return false
+    if (leader < 0) return false
+    if (leaderEpoch < this.leaderEpoch && this.topicId !== undefined) return this.node !== undefined
     if (this.leaderEpoch >= 0 && leaderEpoch > this.leaderEpoch) this.mustValidate = true
     if (this.lastEpoch < 0 || leaderEpoch < 0) this.mustValidate = false
     this.leaderEpoch = leaderEpoch
