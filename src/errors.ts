@@ -26,11 +26,13 @@ export const exitCodes = { done: 0, failed: 1, unusable: 2 } as const
 
 const UNUSABLE = new Set([
   'arguments-invalid',
+  'claim-mismatch',
   'config-invalid',
   'config-unreadable',
   'data-dir-in-use',
   'data-dir-version',
   'data-dir-not-writable',
+  'mirror-onto-itself',
   'port-in-use',
   'store-without-conditional-writes'
 ])

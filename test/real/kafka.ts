@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -33,7 +34,7 @@ export async function startKafka(settings: Readonly<Record<string, string>> = {}
     'kafka.tools.StorageTool',
     'format',
     '-t',
-    'Y2F1c2V3YXktdGVzdC1pZA',
+    randomBytes(16).toString('base64url'),
     '-c',
     file
   ])
