@@ -1,11 +1,13 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as tick } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { AnyActorRef, SnapshotFrom } from 'xstate'
+import type { shardMachine } from '../../src/machines/shard.ts'
 import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
 import {
   copied,
   expectEqual,
   produceSome,
-  produceUntil,
+  produceTransactions,
   seeded,
   startMirror
 } from '../support/mirror-world.ts'
@@ -53,15 +55,31 @@ test.each([
   if (side === 'target') expect(mirror.view().counters.fences).toBeGreaterThan(fences)
 })
 
-test('a mirror that is killed at any moment and started again loses and repeats nothing', async () => {
+/** Where a shard is killed: in recovery, and at every step of a transaction. */
+const moments = [
+  { fencing: 'asking' },
+  { restoring: 'reading' },
+  { copying: { pipeline: 'adding' } },
+  { copying: { pipeline: 'producing' } },
+  { copying: { pipeline: 'open' } },
+  { copying: { pipeline: 'committing' } }
+] as const
+
+test('a mirror that is killed at every step and started again loses and repeats nothing', async () => {
   const random = seeded()
   await world.createTopic('source', 'hybrid', 4)
   let isWriting = true
-  const writing = produceUntil(world, 'hybrid', () => !isWriting)
-  for (let life = 0; life < 12; life++) {
-    const mirror = start()
-    await pause(random() * 120)
-    mirror.kill()
+  const writing = (async () => {
+    while (isWriting) await produceTransactions(world, 'hybrid', 2, 20)
+  })()
+  for (let round = 0; round < 3; round++) {
+    for (const moment of moments) {
+      const mirror = start()
+      const isThere = () => shardsOf(mirror).some((shard) => shard.matches({ live: moment }))
+      await untilTick(() => isThere(), JSON.stringify(moment))
+      for (let ticks = Math.floor(random() * 4); ticks > 0; ticks--) await tick()
+      mirror.kill()
+    }
   }
   isWriting = false
   await writing
@@ -69,3 +87,21 @@ test('a mirror that is killed at any moment and started again loses and repeats 
   await copied(world, last, 'hybrid')
   await expectEqual(world, 'hybrid')
 })
+
+function shardsOf(mirror: RunningRole): SnapshotFrom<typeof shardMachine>[] {
+  const { children } = mirror.actor.getSnapshot() as {
+    readonly children: Readonly<Record<string, AnyActorRef>>
+  }
+  return Object.entries(children)
+    .filter(([id]) => id.startsWith('shard-'))
+    .map(([, child]) => child.getSnapshot())
+}
+
+/** Looks at every turn of the event loop: steps of a transaction are short. */
+async function untilTick(fits: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!fits()) {
+    if (performance.now() > deadline) throw new Error(`no shard came to ${what}`)
+    await tick()
+  }
+}

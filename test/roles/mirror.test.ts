@@ -25,6 +25,8 @@ test('a source with interleaved and aborted transactions is copied exactly, in o
   await copied(world, mirror, 'hybrid')
   await expectEqual(world, 'hybrid')
   expect(mirror.view().ready).toBe(true)
+  const count = (await world.read('source', 'hybrid')).flat().length
+  expect((await world.consume('target', 'hybrid', count)).length, 'kafkajs counts the same').toBe(count)
   await mirror.drain()
   expect(mirror.failure()).toBeUndefined()
 })
@@ -119,4 +121,70 @@ test('positions of another mirror are refused, naming both', async () => {
   const other = start({ shards: 5 })
   await other.until(() => false)
   expect(other.failure()).toMatchObject({ code: 'claim-mismatch', message: expect.stringContaining('5') })
+})
+
+test('a batch that cannot pass as it is holds its partition, and nothing after it is copied', async () => {
+  await world.createTopic('source', 'stamped', 1, { 'message.timestamp.type': 'LogAppendTime' })
+  await world.createTopic('source', 'plain', 1)
+  const producer = world.kafka('source').producer()
+  await producer.connect()
+  for (const topic of ['stamped', 'plain']) await producer.send({ topic, messages: [{ value: 'x' }] })
+  await producer.disconnect()
+  const mirror = start()
+  await mirror.until(({ partitions }) => partitions.some(({ state }) => state === 'held'))
+  await copied(world, mirror, 'plain')
+  expect(mirror.view().partitions.find(({ topic }) => topic === 'stamped')).toMatchObject({
+    state: 'held',
+    position: 0,
+    end: 1,
+    reason: 'the batch at offset 0 cannot be passed on as it is (log-append-time)'
+  })
+  expect(await world.read('target', 'stamped')).toEqual([[]])
+})
+
+test('a source topic that was created anew stops visibly instead of going on at the old offset', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await produceSome(world, 'hybrid', 40)
+  const mirror = start()
+  await copied(world, mirror, 'hybrid')
+  const before = await world.read('target', 'hybrid')
+  const admin = world.kafka('source').admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: ['hybrid'] })
+  await world.createTopic('source', 'hybrid', 4)
+  await admin.disconnect()
+  await produceSome(world, 'hybrid', 80)
+  await mirror.until(
+    ({ partitions }) => partitions.length === 4 && partitions.every(({ state }) => state === 'topic-reset')
+  )
+  expect(mirror.view().ready).toBe(false)
+  mirror.kill()
+  const second = start()
+  await second.until(
+    ({ partitions }) => partitions.length === 4 && partitions.every(({ state }) => state === 'topic-reset')
+  )
+  expect(await world.read('target', 'hybrid')).toEqual(before)
+})
+
+test('a record that the target refuses stops its partition, and the others of its shard go on', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  // The topology takes the limit as it is now; afterwards the target gets stricter.
+  await produceSome(world, 'hybrid', 4)
+  const mirror = start({ shards: 1 })
+  await copied(world, mirror, 'hybrid')
+  world.brokers.target.faults.add({ subject: /^Append hybrid-2/, action: { type: 'answer', code: 10 } })
+  await produceSome(world, 'hybrid', 40)
+  await mirror.until(({ partitions }) => partitions.some(({ state }) => state === 'rejected'))
+  await mirror.until(({ partitions }) => partitions.filter(({ position }) => position === 11).length === 3)
+  expect(mirror.view().partitions[2]).toMatchObject({ state: 'rejected', position: 1 })
+})
+
+test('a new topic is found and copied', async () => {
+  await world.createTopic('source', 'first', 4)
+  const mirror = start()
+  await mirror.until(({ ready }) => ready)
+  await world.createTopic('source', 'second', 4)
+  await produceSome(world, 'second', 20)
+  await copied(world, mirror, 'second')
+  await expectEqual(world, 'second')
 })
