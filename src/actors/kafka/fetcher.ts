@@ -122,6 +122,7 @@ class Fetching {
   readonly #pool: BufferPool | undefined
   readonly #maxBytes: number
   readonly #running: Promise<void>[] = []
+  #placedAt = 0
   #isPaused = false
   #failure: Fault | undefined
 
@@ -150,7 +151,9 @@ class Fetching {
     while (!this.#signal.aborted) {
       try {
         await this.#bell.wait(this.#restMs(), this.#signal)
-        if (this.#tracked.size > 0) await this.#place()
+        if (this.#restMs() > 0) continue
+        this.#placedAt = performance.now()
+        await this.#place()
       } catch (error) {
         if (this.#signal.aborted) break
         const fault = toFault(error)
@@ -163,13 +166,16 @@ class Fetching {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Until the next look at the metadata: partitions without a leader wait by their own back-off. */
+  /** Until the next look at the metadata: partitions without a leader wait by their own back-off, new ones not at all. */
   #restMs(): number {
-    let restMs = REFRESH_MS
+    if (this.#tracked.size === 0) return Number.POSITIVE_INFINITY
+    let intervalMs = REFRESH_MS
     for (const { node, failures } of this.#tracked.values()) {
-      if (node === undefined) restMs = Math.min(restMs, failures === 0 ? 0 : backoffMs(failures))
+      if (node !== undefined) continue
+      if (failures === 0) return 0
+      intervalMs = Math.min(intervalMs, backoffMs(failures))
     }
-    return restMs
+    return Math.max(0, this.#placedAt + intervalMs - performance.now())
   }
 
   #assign(assignment: FetchAssignment): void {
