@@ -327,7 +327,12 @@ export const sinkMachine = sinkSetup.createMachine({
             }
           ]
         },
-        'chain.ended': { actions: { type: 'forget', params: ({ event }) => event } },
+        'chain.ended': {
+          actions: [
+            { type: 'endFetch', params: ({ event }) => event },
+            { type: 'forget', params: ({ event }) => event }
+          ]
+        },
         'chain.grew': { actions: 'relieve' },
         'budget.changed': { actions: { type: 'passToFlow', params: ({ event }) => event } }
       },
