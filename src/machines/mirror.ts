@@ -1,4 +1,4 @@
-import { assign, enqueueActions, fromPromise, sendTo, setup } from 'xstate'
+import { assign, enqueueActions, fromPromise, type ParameterizedObject, sendTo, setup } from 'xstate'
 import type {
   FetchAssignment,
   FetchedSlice,
@@ -13,7 +13,7 @@ import { type FlowEvent, flowMachine } from './flow.ts'
 import type { PartitionSpec } from './ledger.ts'
 import { type MembershipInput, type MembershipReport, membershipMachine } from './membership.ts'
 import { shardMachine } from './shard.ts'
-import type { ShardReport } from './shard-protocol.ts'
+import type { PartitionFaulted, ShardCommand, ShardReport } from './shard-protocol.ts'
 import type { ShardSettings } from './shard-setup.ts'
 
 /**
@@ -35,7 +35,12 @@ export interface PlacedPartition extends PartitionSpec {
   readonly shard: number
 }
 
-export interface TopologyReport {
+export type TopologyReport =
+  | TopologySeen
+  /** A cluster could not be asked: what was seen before stands. */
+  | { readonly type: 'topology.failed'; readonly fault: Fault }
+
+export interface TopologySeen {
   readonly type: 'topology.seen'
   readonly partitions: readonly PlacedPartition[]
   /** What an operator should know about topics, for example that the target cannot keep timestamps. */
@@ -49,6 +54,10 @@ export interface MirrorContext extends MirrorInput {
   /** Shard by `tp(topic, partition)`. */
   readonly placement: ReadonlyMap<string, number>
   readonly notes: readonly string[]
+  /** Both clusters were looked at, at least once. */
+  readonly hasLooked: boolean
+  /** Why the last look failed. */
+  readonly lookFault: Fault | undefined
   readonly failures: number
   readonly fault: Fault | undefined
 }
@@ -69,6 +78,52 @@ const unbound = () => Promise.reject(new Error('actor not provided'))
 
 const partitionsOf = (context: MirrorContext, shard: number) =>
   context.partitions.filter((partition) => partition.shard === shard)
+
+const partitionsFor = (context: MirrorContext, shard: number): ShardCommand => ({
+  type: 'partitions.changed',
+  partitions: partitionsOf(context, shard)
+})
+
+/** The living shard that a partition belongs to. */
+const ownerOf = (context: MirrorContext, { topic, partition }: TopicPartition): number | undefined => {
+  const shard = context.placement.get(tp(topic, partition))
+  return shard !== undefined && context.shards.includes(shard) ? shard : undefined
+}
+
+interface ToShard {
+  readonly shard: number
+  readonly command: ShardCommand
+  readonly [name: string]: unknown
+}
+
+/** The simple actions that the compound ones are made of. */
+type Simple =
+  | { type: 'tellShard'; params: ToShard }
+  | { type: 'tellFetcher'; params: FetcherCommand }
+  | { type: 'keepShards'; params: { readonly shards: readonly number[] } }
+  | { type: 'giveBack'; params: { readonly slices: readonly FetchedSlice[] } }
+
+type ShardActor = { src: 'shard'; logic: typeof shardMachine; id: string | undefined }
+
+/** An action made of the named ones: what it does shows in a pure transition. */
+const compound = <Params extends ParameterizedObject['params'] | undefined>(
+  collect: Parameters<
+    typeof enqueueActions<
+      MirrorContext,
+      MirrorEvent,
+      Params,
+      MirrorEvent,
+      ShardActor,
+      Simple,
+      never,
+      never,
+      never
+    >
+  >[0]
+) =>
+  enqueueActions<MirrorContext, MirrorEvent, Params, MirrorEvent, ShardActor, Simple, never, never, never>(
+    collect
+  )
 
 export const mirrorMachine = setup({
   types: {
@@ -98,84 +153,73 @@ export const mirrorMachine = setup({
     }),
     clearFailure: assign({ failures: 0, fault: undefined }),
     keepFault: assign({ fault: (_, { fault }: { readonly fault: Fault | undefined }) => fault }),
-    place: assign(({ context: _ }, { partitions, notes }: Pick<TopologyReport, 'partitions' | 'notes'>) => ({
+    place: assign((_, { partitions, notes }: Pick<TopologySeen, 'partitions' | 'notes'>) => ({
       partitions,
       notes,
-      placement: new Map(partitions.map(({ topic, partition, shard }) => [tp(topic, partition), shard]))
+      placement: new Map(partitions.map(({ topic, partition, shard }) => [tp(topic, partition), shard])),
+      hasLooked: true,
+      lookFault: undefined
     })),
-    informShards: enqueueActions(({ context, enqueue }) => {
+    keepLookFault: assign({ lookFault: (_, { fault }: { readonly fault: Fault }) => fault }),
+    keepShards: assign({ shards: (_, { shards }: { readonly shards: readonly number[] }) => shards }),
+    tellShard: sendTo(
+      (_, { shard }: ToShard) => shardId(shard),
+      (_, { command }: ToShard) => command
+    ),
+    tellFetcher: sendTo('fetcher', (_, command: FetcherCommand) => command),
+    giveBack: (_, { slices }: { readonly slices: readonly FetchedSlice[] }) => {
+      for (const { lease } of slices) lease.release()
+    },
+    informShards: compound<undefined>(({ context, enqueue }) => {
       for (const shard of context.shards) {
-        enqueue.sendTo(shardId(shard), {
-          type: 'partitions.changed',
-          partitions: partitionsOf(context, shard)
-        })
+        enqueue({ type: 'tellShard', params: { shard, command: partitionsFor(context, shard) } })
+      }
+    }),
+    drainShards: compound<undefined>(({ context, enqueue }) => {
+      for (const shard of context.shards) {
+        enqueue({ type: 'tellShard', params: { shard, command: { type: 'drain' } } })
       }
     }),
     /** Starts the shards that are new and stops those that are no longer ours, at once: their new owner fences. */
-    own: enqueueActions(({ context, enqueue }, { shards }: { readonly shards: readonly number[] }) => {
+    own: compound<{ readonly shards: readonly number[] }>(({ context, enqueue }, { shards }) => {
       for (const shard of context.shards) {
         if (shards.includes(shard)) continue
         enqueue.stopChild(shardId(shard))
-        enqueue.sendTo('fetcher', { type: 'release', partitions: partitionsOf(context, shard) })
+        enqueue({
+          type: 'tellFetcher',
+          params: { type: 'release', partitions: partitionsOf(context, shard) }
+        })
       }
-      enqueue.assign({ shards })
+      enqueue({ type: 'keepShards', params: { shards } })
       for (const shard of shards) {
         if (context.shards.includes(shard)) continue
         enqueue.spawnChild('shard', { id: shardId(shard), input: { shard, ...context.shard } })
-        enqueue.sendTo(shardId(shard), {
-          type: 'partitions.changed',
-          partitions: partitionsOf(context, shard)
-        })
+        enqueue({ type: 'tellShard', params: { shard, command: partitionsFor(context, shard) } })
       }
     }),
     /** Slices go to the shards that own them; what nobody owns any longer is given back. */
-    deliver: enqueueActions(
-      ({ context, enqueue }, { slices }: { readonly slices: readonly FetchedSlice[] }) => {
-        const owned = new Map<number, FetchedSlice[]>(context.shards.map((shard) => [shard, []]))
-        const orphans: FetchedSlice[] = []
-        for (const slice of slices) {
-          const shard = context.placement.get(tp(slice.topic, slice.partition))
-          const mine = shard === undefined ? undefined : owned.get(shard)
-          ;(mine ?? orphans).push(slice)
-        }
-        for (const [shard, mine] of owned) {
-          if (mine.length > 0) enqueue.sendTo(shardId(shard), { type: 'slices.fetched', slices: mine })
-        }
-        enqueue(() => {
-          for (const { lease } of orphans) lease.release()
-        })
+    deliver: compound<{ readonly slices: readonly FetchedSlice[] }>(({ context, enqueue }, { slices }) => {
+      const byShard = Map.groupBy(slices, (slice) => ownerOf(context, slice))
+      for (const [shard, mine] of byShard) {
+        if (shard === undefined) enqueue({ type: 'giveBack', params: { slices: mine } })
+        else
+          enqueue({ type: 'tellShard', params: { shard, command: { type: 'slices.fetched', slices: mine } } })
       }
-    ),
-    deliverFault: enqueueActions(
-      ({ context, enqueue }, event: Extract<FetcherReport, { type: 'partition.faulted' }>) => {
-        const shard = context.placement.get(tp(event.topic, event.partition))
-        if (shard !== undefined && context.shards.includes(shard)) enqueue.sendTo(shardId(shard), event)
-      }
-    ),
-    /** A shard that was stopped meanwhile has no say any more. */
-    assignFetches: enqueueActions(
-      ({ context, enqueue }, { partitions }: { readonly partitions: readonly FetchAssignment[] }) => {
-        const mine = partitions.filter(({ topic, partition }) => {
-          const shard = context.placement.get(tp(topic, partition))
-          return shard !== undefined && context.shards.includes(shard)
-        })
-        if (mine.length > 0) enqueue.sendTo('fetcher', { type: 'assign', partitions: mine })
-      }
-    ),
-    releaseFetches: sendTo(
-      'fetcher',
-      (_, { partitions }: { readonly partitions: readonly TopicPartition[] }) => ({
-        type: 'release',
-        partitions
-      })
-    ),
-    stopFetching: sendTo('fetcher', { type: 'stop' }),
-    drainShards: enqueueActions(({ context, enqueue }) => {
-      for (const shard of context.shards) enqueue.sendTo(shardId(shard), { type: 'drain' })
     }),
-    forgetShard: enqueueActions(({ context, enqueue }, { shard }: { readonly shard: number }) => {
+    deliverFault: compound<PartitionFaulted>(({ context, enqueue }, command) => {
+      const shard = ownerOf(context, command)
+      if (shard !== undefined) enqueue({ type: 'tellShard', params: { shard, command } })
+    }),
+    /** A shard that was stopped meanwhile has no say any more. */
+    assignFetches: compound<{ readonly partitions: readonly FetchAssignment[] }>(
+      ({ context, enqueue }, { partitions }) => {
+        const mine = partitions.filter((partition) => ownerOf(context, partition) !== undefined)
+        if (mine.length > 0) enqueue({ type: 'tellFetcher', params: { type: 'assign', partitions: mine } })
+      }
+    ),
+    forgetShard: compound<{ readonly shard: number }>(({ context, enqueue }, { shard }) => {
       enqueue.stopChild(shardId(shard))
-      enqueue.assign({ shards: context.shards.filter((other) => other !== shard) })
+      enqueue({ type: 'keepShards', params: { shards: context.shards.filter((other) => other !== shard) } })
     }),
     leaveGroup: sendTo('membership', { type: 'leave' }),
     passToFlow: sendTo('flow', ({ event }) => event)
@@ -191,6 +235,8 @@ export const mirrorMachine = setup({
     partitions: [],
     placement: new Map(),
     notes: [],
+    hasLooked: false,
+    lookFault: undefined,
     failures: 0,
     fault: undefined
   }),
@@ -219,10 +265,16 @@ export const mirrorMachine = setup({
       ],
       on: {
         'topology.seen': { actions: [{ type: 'place', params: ({ event }) => event }, 'informShards'] },
+        'topology.failed': { actions: { type: 'keepLookFault', params: ({ event }) => event } },
         'records.fetched': { actions: { type: 'deliver', params: ({ event }) => event } },
         'partition.faulted': { actions: { type: 'deliverFault', params: ({ event }) => event } },
         'fetch.assign': { actions: { type: 'assignFetches', params: ({ event }) => event } },
-        'fetch.release': { actions: { type: 'releaseFetches', params: ({ event }) => event } },
+        'fetch.release': {
+          actions: {
+            type: 'tellFetcher',
+            params: ({ event }) => ({ type: 'release', partitions: event.partitions })
+          }
+        },
         'membership.lost': {
           actions: [
             { type: 'own', params: { shards: [] } },
@@ -265,7 +317,7 @@ export const mirrorMachine = setup({
         },
         /** Intake has ended; the shards commit what they hold. The group goes on counting us in. */
         draining: {
-          entry: ['stopFetching', 'drainShards'],
+          entry: [{ type: 'tellFetcher', params: { type: 'stop' } }, 'drainShards'],
           always: { guard: 'hasNoShards', target: 'leaving' },
           on: {
             'shard.drained': { actions: { type: 'forgetShard', params: ({ event }) => event } },

@@ -21,7 +21,7 @@ export function describeMirror(snapshot: MirrorSnapshot, stats: MirrorStats): Ro
   const partitions = context.partitions
     .filter(({ shard }) => shards.has(shard))
     .map((placed) => partitionOf(placed, shards.get(placed.shard)))
-  const isCopying = snapshot.matches({ running: 'copying' })
+  const isCopying = snapshot.matches({ running: 'copying' }) && context.hasLooked
   return {
     state: stateOf(snapshot.value),
     ready: isCopying && partitions.every(({ state }) => state === 'copying'),
@@ -73,6 +73,8 @@ function notesOf({ context }: MirrorSnapshot, shards: ReadonlyMap<number, ShardS
       }
     ]) => (fault === undefined ? [] : [`shard ${shard}: ${fault.message} (${fault.code})`])
   )
-  const own = context.fault === undefined ? [] : [`${context.fault.message} (${context.fault.code})`]
+  const own = [context.fault, context.lookFault].flatMap((fault) =>
+    fault === undefined ? [] : [`${fault.message} (${fault.code})`]
+  )
   return [...own, ...faults, ...context.notes]
 }

@@ -146,7 +146,11 @@ export class KafkaWorld {
 
   /** The committed records of a topic as kafkajs reads them, once there are `count`. Headers are text. */
   async consume(side: Side, topic: string, count: number): Promise<ConsumedRecord[]> {
-    const consumer = this.kafka(side).consumer({ groupId: `reader-${topic}`, readUncommitted: false })
+    const consumer = this.kafka(side).consumer({
+      groupId: `reader-${topic}`,
+      readUncommitted: false,
+      maxWaitTimeInMs: 100
+    })
     const records: ConsumedRecord[] = []
     await consumer.connect()
     try {

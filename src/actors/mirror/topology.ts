@@ -43,7 +43,7 @@ export function createTopology(options: TopologyOptions) {
     let soonMs = SOON_MIN_MS
     for (;;) {
       const seen = await look.take()
-      if (seen.report !== undefined) report(seen.report)
+      report(seen.report)
       soonMs = seen.isSettled ? SOON_MIN_MS : Math.min(options.refreshIntervalMs, 2 * soonMs)
       await bell.wait(seen.isSettled ? options.refreshIntervalMs : soonMs, signal)
     }
@@ -51,8 +51,7 @@ export function createTopology(options: TopologyOptions) {
 }
 
 interface Seen {
-  /** Undefined when a cluster could not be asked: what was seen before stands. */
-  readonly report: TopologyReport | undefined
+  readonly report: TopologyReport
   /** Nothing is on its way: no topic was just created, no question failed. */
   readonly isSettled: boolean
 }
@@ -86,7 +85,7 @@ class Look {
       this.#signal.throwIfAborted()
       const fault = toFault(error)
       if (!fault.retryable) throw fault
-      return { report: undefined, isSettled: false }
+      return { report: { type: 'topology.failed', fault }, isSettled: false }
     }
   }
 
