@@ -25,7 +25,8 @@ const DATANODES_MAX = 3
 /**
  * WebHDFS (Hadoop's REST API) as the store needs it. Paths are absolute. Rejects with a `Fault`:
  * `hdfs-not-found`, `hdfs-exists`, `store-quota`, `store-denied`, `store-refused` are answers and not retryable;
- * `store-unavailable`, `unreachable` and `timed-out` are retryable, and except for `unreachable` the operation may have happened.
+ * `store-unavailable`, `store-not-ready` and `unreachable` are retryable; only after the first may the operation have
+ * happened.
  */
 export class WebHdfs {
   readonly #options: WebHdfsOptions
@@ -122,7 +123,10 @@ export class WebHdfs {
     throw refused ?? new Fault('store-refused', 'no NameNode is configured')
   }
 
-  /** Both steps of CREATE and OPEN. A DataNode that cannot be reached is excluded from the next first step. */
+  /**
+   * Both steps of CREATE and OPEN. A DataNode that cannot be reached is excluded from the next first step. A standby
+   * NameNode may answer the first step all the same; its DataNode then says what it is, and the next one is asked.
+   */
   async #atDataNode(
     method: Method,
     op: string,
@@ -132,7 +136,7 @@ export class WebHdfs {
     signal: AbortSignal
   ): Promise<HttpReply> {
     const excluded: string[] = []
-    for (;;) {
+    for (let standbys = 0; ; ) {
       const excludes = excluded.length > 0 ? { excludedatanodes: excluded.join(',') } : {}
       const first = await this.#atNameNode(method, op, path, { ...query, ...excludes }, signal)
       if (first.status !== 307 || first.location === undefined) {
@@ -144,8 +148,11 @@ export class WebHdfs {
         if (second.status >= 300) throw remoteFault(second, `${op} ${path} at ${url.host}`)
         return second
       } catch (error) {
-        const unreached = error instanceof Fault && error.code === 'unreachable'
-        if (!unreached || excluded.push(url.host) === DATANODES_MAX) throw error
+        if (!(error instanceof Fault && isUntouched(error))) throw error
+        const isStandby = error.code === 'store-not-ready'
+        if (isStandby) this.#active = (this.#active + 1) % this.#options.namenodes.length
+        const tries = isStandby ? ++standbys : excluded.push(url.host)
+        if (tries === (isStandby ? this.#options.namenodes.length : DATANODES_MAX)) throw error
       }
     }
   }
@@ -175,7 +182,7 @@ const codes: Readonly<Record<string, string>> = {
 }
 
 function isUntouched(fault: Fault): boolean {
-  return fault.code === 'unreachable' || fault.code === 'hdfs-untouched'
+  return fault.code === 'unreachable' || fault.code === 'store-not-ready'
 }
 
 /** What an error answer means. Without a RemoteException, or with one that is not listed, it may pass. */
@@ -186,7 +193,7 @@ function remoteFault(reply: HttpReply, what: string): Fault {
   const message = `${what}: ${exception === '' ? `status ${reply.status}` : `${exception}: ${said}`}`
   // A NameNode in safe mode wraps its exception, so that the name stands only in the message.
   if (UNTOUCHED.has(exception) || /SafeModeException|safe mode/.test(said ?? '')) {
-    return new Fault('hdfs-untouched', message, { retryable: true })
+    return new Fault('store-not-ready', message, { retryable: true })
   }
   if (QUOTA.test(exception)) return new Fault('store-quota', message)
   const code = codes[exception] ?? (exception === '' ? statusCodes[reply.status] : undefined)
