@@ -58,6 +58,7 @@ function bindIngest(context: RoleContext, config: IngestConfig, prefix: string, 
       return topics
     },
     stats,
+    log: context.log,
     now: context.now
   })
   return ingestMachine.provide({

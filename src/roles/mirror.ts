@@ -5,6 +5,7 @@ import { createMembership } from '../actors/kafka/membership.ts'
 import { createMeter } from '../actors/meter.ts'
 import type { Claim } from '../actors/mirror/position-records.ts'
 import { type ClusterIds, prepareMirror } from '../actors/mirror/prepare.ts'
+import { Restorer } from '../actors/mirror/restore.ts'
 import { MirrorStats } from '../actors/mirror/stats.ts'
 import { createTopology } from '../actors/mirror/topology.ts'
 import { createWriter } from '../actors/mirror/writer.ts'
@@ -72,14 +73,18 @@ function bindMirror(context: RoleContext, config: MirrorConfig, prefix: string, 
   const { logic: membership, confirm } = createMembership({ cluster: source })
   let ids: ClusterIds = { source: undefined, target: undefined }
   const claim = (): Claim => ({ ...ids, shards: config.shards, hash: hashVersion, naming: 'identity' })
+  const { transactionTimeoutMs } = config
+  const restorer = new Restorer({ target, positionsTopic, transactionTimeoutMs, claim })
   const writer = createWriter({
     target,
     prefix,
     positionsTopic,
-    transactionTimeoutMs: config.transactionTimeoutMs,
+    transactionTimeoutMs,
     confirm,
+    restorer,
     claim,
     stats,
+    log: context.log,
     now: context.now
   })
   return mirrorMachine.provide({

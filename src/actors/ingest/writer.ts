@@ -1,4 +1,7 @@
+import type { Logger } from 'pino'
+import { toFault } from '../../errors.ts'
 import type { Held, IngestCommand, IngestReport } from '../../machines/ingest.ts'
+import { isDoubt } from '../../machines/verdict.ts'
 import type { FeedChunk } from '../feed/feed.ts'
 import { RecentIds } from '../feed/recent-ids.ts'
 import { Bell } from '../kafka/bell.ts'
@@ -25,6 +28,7 @@ export interface IngestWriterOptions {
   /** Known once the topics were prepared. */
   readonly topics: () => IngestTopics
   readonly stats: IngestStats
+  readonly log: Pick<Logger, 'warn'>
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -109,6 +113,13 @@ class IngestWriter {
         if (step === undefined) await this.#bell.wait(Number.POSITIVE_INFINITY, this.#signal)
         else await this.#perform(step)
       }
+    } catch (error) {
+      const fault = toFault(error)
+      // What escalates is logged by whoever it reaches.
+      if (!this.#signal.aborted && isDoubt(fault)) {
+        this.#options.log.warn({ err: fault }, 'the ingest recovers: its transaction is in doubt')
+      }
+      throw error
     } finally {
       this.#session.destroy()
       for (const { lease } of [...this.#taken, ...this.#waiting]) lease.release()

@@ -1,21 +1,22 @@
-import { Fault } from '../../errors.ts'
-import type { Position, Positions } from '../../machines/ledger.ts'
+import type { Logger } from 'pino'
+import { Fault, toFault } from '../../errors.ts'
 import type {
   PartitionFailure,
   PositionRecord,
   WriterCommand,
   WriterReport
 } from '../../machines/shard-protocol.ts'
+import { isDoubt } from '../../machines/verdict.ts'
 import { verifyCrc } from '../../records/batch.ts'
 import { encodeBatch, type Record } from '../../records/record.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { readInternal } from '../kafka/positions.ts'
 import { type ProduceResult, TransactionSession } from '../kafka/producer.ts'
 import type { TopicPartition } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
 import { Intake } from './intake.ts'
-import { type Claim, checkClaim, decodeRecord, encodeClaim, encodePosition } from './position-records.ts'
+import { type Claim, encodeClaim, encodePosition } from './position-records.ts'
+import type { Restorer } from './restore.ts'
 import type { MirrorStats } from './stats.ts'
 
 /**
@@ -31,8 +32,10 @@ export interface WriterOptions {
   readonly transactionTimeoutMs: number
   /** One heartbeat acknowledged in the current generation: whoever lost the shard must not fence its new owner. */
   readonly confirm: (signal: AbortSignal) => Promise<void>
+  readonly restorer: Restorer
   readonly claim: () => Claim
   readonly stats: MirrorStats
+  readonly log: Pick<Logger, 'warn' | 'error'>
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -87,7 +90,11 @@ class ShardWriter {
       await this.#session.fence(this.#signal)
       this.#options.stats.counters.fences++
       this.#report({ type: 'writer.fenced' })
-      const positions = await this.#restore()
+      const { positions, isClaimed } = await this.#options.restorer.restore(this.#shard, this.#signal, () => {
+        const reason = `another writer's transaction is open in ${this.#options.positionsTopic}-${this.#shard}`
+        this.#report({ type: 'writer.waiting', on: 'hangingTransaction', reason })
+      })
+      this.#isClaimed = isClaimed
       this.#options.stats.restored(this.#shard, positions)
       this.#report({ type: 'writer.restored', positions })
       for (;;) {
@@ -95,6 +102,9 @@ class ShardWriter {
         if (step === undefined) await this.#bell.wait(Number.POSITIVE_INFINITY, this.#signal)
         else await this.#perform(step)
       }
+    } catch (error) {
+      this.#tell(toFault(error))
+      throw error
     } finally {
       this.#session.destroy()
       for (const lease of this.#intake.unload().leases) lease.release()
@@ -111,7 +121,10 @@ class ShardWriter {
         break
       case 'take': {
         const taken = this.#intake.take(command.slices)
-        for (const { records } of taken) this.#options.stats.counters.recordsRead += records
+        for (const { topic, partition, records, stop } of taken) {
+          this.#options.stats.counters.recordsRead += records
+          if (stop !== undefined) this.#options.log.error({ topic, partition, ...stop }, 'a partition stops')
+        }
         this.#report({ type: 'writer.took', taken })
         break
       }
@@ -137,9 +150,8 @@ class ShardWriter {
     const failures = results.flatMap(({ topic, partition, fault }) =>
       fault === undefined ? [] : [{ topic, partition, fault }]
     )
-    this.#report(
-      failures.length === 0 ? { type: 'writer.added', partitions } : { type: 'writer.refused', failures }
-    )
+    if (failures.length > 0) this.#refuse(failures)
+    else this.#report({ type: 'writer.added', partitions })
   }
 
   async #produce(): Promise<void> {
@@ -147,7 +159,7 @@ class ShardWriter {
     try {
       const results = await this.#session.produce(batches, this.#signal)
       const failures = failuresOf(results, (index) => batches[index]?.batch)
-      if (failures.length > 0) return this.#report({ type: 'writer.refused', failures })
+      if (failures.length > 0) return this.#refuse(failures)
       this.#written = { records: this.#written.records + records, bytes: this.#written.bytes + bytes }
     } finally {
       for (const lease of leases) lease.release()
@@ -169,6 +181,25 @@ class ShardWriter {
     this.#report({ type: 'writer.committed' })
   }
 
+  #refuse(failures: readonly PartitionFailure[]): void {
+    for (const { topic, partition, fault } of failures) {
+      this.#options.log.warn(
+        { shard: this.#shard, topic, partition, err: fault },
+        'the target failed a partition'
+      )
+    }
+    this.#report({ type: 'writer.refused', failures })
+  }
+
+  /** What escalates is logged by whoever it reaches. */
+  #tell(fault: Fault): void {
+    if (this.#signal.aborted || !isDoubt(fault)) return
+    this.#options.log.warn(
+      { shard: this.#shard, err: fault },
+      'a shard recovers: its transaction is in doubt'
+    )
+  }
+
   #inBatches(records: readonly Record[]) {
     const batches = []
     for (let at = 0; at < records.length; at += POSITIONS_PER_BATCH) {
@@ -176,31 +207,6 @@ class ShardWriter {
       batches.push({ ...this.#ownPartition, batch })
     }
     return batches
-  }
-
-  /** The shard's partition of the position topic, read to its end. */
-  async #restore(): Promise<Positions> {
-    const { target, positionsTopic, transactionTimeoutMs } = this.#options
-    const positions: { [key: string]: Position } = {}
-    await readInternal({
-      cluster: target,
-      ...this.#ownPartition,
-      signal: this.#signal,
-      transactionTimeoutMs,
-      onRecord: ({ key, value }) => {
-        const decoded = decodeRecord(key, value)
-        if (decoded.type === 'claim') {
-          checkClaim(decoded.claim, this.#options.claim(), positionsTopic)
-          this.#isClaimed = true
-        } else if (decoded.type === 'position') positions[decoded.key] = decoded.position
-        else delete positions[decoded.key]
-      },
-      onWaiting: () => {
-        const reason = `another writer's transaction is open in ${positionsTopic}-${this.#shard}`
-        this.#report({ type: 'writer.waiting', on: 'hangingTransaction', reason })
-      }
-    })
-    return positions
   }
 
   get #ownPartition(): TopicPartition {
