@@ -7,6 +7,11 @@ import type { DemoReport } from '../../src/demo/report.ts'
 
 export const main = join(import.meta.dirname, '../../src/main.ts')
 
+export interface NodeOptions {
+  readonly nodeArgs?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** A demo that runs in a process of its own, as a user would start it. */
 export class DemoProcess {
   readonly dataDir: string
@@ -15,13 +20,14 @@ export class DemoProcess {
   readonly #err: string[] = []
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 
-  constructor(dataDir: string, args: readonly string[], nodeArgs: readonly string[] = []) {
+  constructor(dataDir: string, args: readonly string[], { nodeArgs = [], env = {} }: NodeOptions = {}) {
     this.dataDir = dataDir
     this.child = spawn(
       process.execPath,
       [...nodeArgs, main, 'demo', '--data-dir', dataDir, '--port', '0', ...args],
       {
-        stdio: ['ignore', 'pipe', 'pipe']
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, ...env }
       }
     )
     this.child.stdout?.on('data', (chunk: Buffer) => this.#out.push(chunk.toString()))

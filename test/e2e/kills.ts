@@ -8,12 +8,18 @@ export interface KillPlan {
   readonly args: readonly string[]
   /** Node's own arguments, for example a preload that breaks something. */
   readonly nodeArgs?: readonly string[]
+  /** Variables beside our own environment. */
+  readonly env?: Readonly<Record<string, string>>
   /** Kills while records are on their way. */
   readonly inFlight: number
   /** Kills between the start of a process and its first progress. */
   readonly recovering: number
   readonly random: () => number
 }
+
+/** Long enough for files to be rotated and loaded before some of the kills. */
+const IN_FLIGHT_MS = 2_500
+const RECOVERY_MS = 1_500
 
 export interface KillTally {
   readonly inFlight: number
@@ -34,13 +40,13 @@ export async function killRepeatedly(plan: KillPlan): Promise<KillTally> {
     const demo = startDemo(plan)
     if (early) {
       await demo.until('its services', () => (existsSync(join(plan.dataDir, 'demo.toml')) ? true : undefined))
-      await delay(random() * 1_500)
+      await delay(random() * RECOVERY_MS)
       const moved = await hasMoved(demo)
       demo.kill()
       if (!moved) recovering++
     } else {
       await demo.until('records in flight', async () => ((await hasMoved(demo)) ? true : undefined))
-      await delay(random() * 1_200)
+      await delay(random() * IN_FLIGHT_MS)
       const flying = await lagging(demo)
       demo.kill()
       if (flying) inFlight++
@@ -52,12 +58,30 @@ export async function killRepeatedly(plan: KillPlan): Promise<KillTally> {
 }
 
 /** Starts the demo anew; what the last process said of itself is removed first. */
-export function startDemo(plan: Pick<KillPlan, 'dataDir' | 'args' | 'nodeArgs'>): DemoProcess {
+export function startDemo(plan: Pick<KillPlan, 'dataDir' | 'args' | 'nodeArgs' | 'env'>): DemoProcess {
   for (const name of ['endpoints.json', 'demo.toml']) rmSync(join(plan.dataDir, name), { force: true })
-  return new DemoProcess(plan.dataDir, plan.args, plan.nodeArgs)
+  return new DemoProcess(plan.dataDir, plan.args, plan)
 }
 
+/** Waits until the demo has given its report, or nothing has moved for a while with every partition at its end. */
+export async function settled(demo: DemoProcess): Promise<void> {
+  let last = ''
+  let since = 0
+  await demo.until('rest', async () => {
+    if (demo.lastReport() !== undefined) return true
+    const state = await stateOf(demo)
+    if (state === undefined || state.unready.length > 0 || isLagging(state)) return undefined
+    const now = JSON.stringify(state.roles.map(({ counters, partitions }) => [counters, partitions]))
+    if (now !== last) [last, since] = [now, Date.now()]
+    return Date.now() - since > STILL_MS ? true : undefined
+  })
+}
+
+/** Longer than the sinks and the loader take between two steps. */
+const STILL_MS = 4_000
+
 interface State {
+  readonly unready: readonly string[]
   readonly roles: readonly {
     readonly role: string
     readonly counters: Readonly<Record<string, number>>
@@ -77,10 +101,12 @@ async function hasMoved(demo: DemoProcess): Promise<boolean> {
 /** Whether some partition's position is behind its end: then a kill cuts work in two. */
 async function lagging(demo: DemoProcess): Promise<boolean> {
   const state = await stateOf(demo)
-  return (
-    state?.roles.some(({ partitions }) =>
-      partitions.some(({ position, end }) => position >= 0 && end > position)
-    ) ?? false
+  return state !== undefined && isLagging(state)
+}
+
+function isLagging({ roles }: State): boolean {
+  return roles.some(({ partitions }) =>
+    partitions.some(({ position, end }) => position >= 0 && end > position)
   )
 }
 

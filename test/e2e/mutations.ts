@@ -7,4 +7,31 @@ export interface Mutation {
   readonly replace: string
 }
 
-export const mutations: Readonly<Record<string, Mutation>> = {}
+/** The pause widens the moment in which a kill does harm; without the defect it would do none. */
+const pause = 'await new Promise((resolve) => setTimeout(resolve, 1_000))'
+
+export const mutations: Readonly<Record<string, Mutation>> = {
+  /** Files become visible before an entry of the log names them. */
+  'publish-before-commit': {
+    file: 'src/roles/sink-chain.ts',
+    find: 'prepare: fromPromise<Entry, PrepareInput>(({ input, signal }) =>\n        prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)\n      )',
+    replace: `prepare: fromPromise<Entry, PrepareInput>(async ({ input, signal }) => {
+        const entry = await prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)
+        await publishEntry(store, entry, signal)
+        ${pause}
+        return entry
+      })`
+  },
+  /** The warehouse's next offset is moved in a transaction before the one that loads the rows. */
+  'position-before-data': {
+    file: 'src/actors/redshift/session.ts',
+    find: '    let rows = 0\n    try {\n      for await (const source of sources)',
+    replace: `    await this.#client.query(this.#options.dialect.movePosition, [chain, to])
+    await this.#client.query('COMMIT')
+    ${pause}
+    await this.#client.query('BEGIN')
+    let rows = 0
+    try {
+      for await (const source of sources)`
+  }
+}
