@@ -92,12 +92,17 @@ export class MemoryStore implements Store {
   }
 
   async prepare(file: DataFile, signal: AbortSignal): Promise<Preparation> {
-    return this.#call('prepare', file.path, signal, () => {
-      const uploadId = `upload-${++this.files.uploads}`
-      this.files.prepared.set(uploadId, file)
-      const parts = [{ partNumber: 1, etag: `"${uploadId}"`, bytes: file.bytes }]
-      return { type: 'multipart', key: file.path, uploadId, checksumAlgorithm: 'none', parts }
-    })
+    const uploadId = `upload-${++this.files.uploads}`
+    try {
+      return await this.#call('prepare', file.path, signal, () => {
+        this.files.prepared.set(uploadId, file)
+        const parts = [{ partNumber: 1, etag: `"${uploadId}"`, bytes: file.bytes }]
+        return { type: 'multipart', key: file.path, uploadId, checksumAlgorithm: 'none', parts }
+      })
+    } catch (error) {
+      this.files.prepared.delete(uploadId)
+      throw error
+    }
   }
 
   async publish(file: PreparedFile, signal: AbortSignal): Promise<void> {

@@ -30,6 +30,7 @@ export function createHdfsStore(config: HdfsStoreConfig): HdfsStore {
 
 /** Files are immutable once they are there: nobody may append to them. */
 const PERMISSION = '444'
+const CLEAN_UP_MS = 5_000
 
 /**
  * A `Store` on HDFS over WebHDFS. Whole files appear by RENAME: a dot-file in the final directory, which has the same
@@ -108,12 +109,14 @@ export class HdfsStore implements Store {
   async prepare(file: DataFile, signal: AbortSignal): Promise<Preparation> {
     const slash = file.path.lastIndexOf('/') + 1
     const temporary = `${file.path.slice(0, slash)}.${file.path.slice(slash)}`
-    await this.#hdfs.create(this.#at(temporary), file.parts, PERMISSION, signal)
-    const status = await this.#hdfs.status(this.#at(temporary), signal)
-    // A cut upload leaves a closed, shorter file.
-    if (status?.bytes !== file.bytes) {
-      const what = `${temporary} has ${status?.bytes ?? 'no'} bytes, not ${file.bytes}`
-      throw new Fault('prepared-short', what, { retryable: true })
+    try {
+      await this.#hdfs.create(this.#at(temporary), file.parts, PERMISSION, signal)
+      await this.#checkLength(temporary, file.bytes, signal)
+    } catch (error) {
+      // No entry names it yet; if the removal fails too, the file stays hidden.
+      const cleanUp = AbortSignal.timeout(CLEAN_UP_MS)
+      await this.#hdfs.delete(this.#at(temporary), cleanUp).catch(() => undefined)
+      throw error
     }
     return { type: 'rename', temporary }
   }
@@ -141,6 +144,15 @@ export class HdfsStore implements Store {
 
   close(): void {
     this.#hdfs.close()
+  }
+
+  /** A cut upload leaves a closed, shorter file. */
+  async #checkLength(path: string, bytes: number, signal: AbortSignal): Promise<void> {
+    const found = await this.stat(path, signal)
+    if (found?.bytes === bytes) return
+    throw new Fault('prepared-short', `${path} has ${found?.bytes ?? 'no'} bytes, not ${bytes}`, {
+      retryable: true
+    })
   }
 
   async #refused(temporary: string, signal: AbortSignal): Promise<CreateOutcome> {

@@ -149,10 +149,10 @@ export class WebHdfs {
         return second
       } catch (error) {
         if (!(error instanceof Fault && isUntouched(error))) throw error
-        const isStandby = error.code === 'store-not-ready'
-        if (isStandby) this.#active = (this.#active + 1) % this.#options.namenodes.length
-        const tries = isStandby ? ++standbys : excluded.push(url.host)
-        if (tries === (isStandby ? this.#options.namenodes.length : DATANODES_MAX)) throw error
+        if (error.code === 'store-not-ready') {
+          if (++standbys === this.#options.namenodes.length) throw error
+          this.#active = (this.#active + 1) % this.#options.namenodes.length
+        } else if (excluded.push(url.host) === DATANODES_MAX) throw error
       }
     }
   }
