@@ -105,3 +105,43 @@ async function untilTick(fits: () => boolean, what: string): Promise<void> {
     await tick()
   }
 }
+
+const someAre = (state: string) => (view: ReturnType<RunningRole['view']>) =>
+  view.partitions.some((partition) => partition.state === state)
+
+test('while markers of the former transaction are not written, its shard says so and waits', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  const mirror = start()
+  await mirror.until(({ ready }) => ready)
+  const { faults } = world.brokers.target
+  faults.add({ subject: /^EndTxn/, action: { type: 'lose-reply' } })
+  faults.add({ subject: /^WriteTxnMarkers test\.mirror/, action: { type: 'delay', ms: 500 } })
+  await produceSome(world, 'hybrid', 8)
+  await mirror.until(someAre('markers-pending'))
+  await copied(world, mirror, 'hybrid')
+  await expectEqual(world, 'hybrid')
+})
+
+test("while another writer's transaction hides positions, the restore says so and waits for it", async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  const first = start({ shards: 1 })
+  await produceSome(world, 'hybrid', 8)
+  await copied(world, first, 'hybrid')
+  const foreign = world.kafka('target').producer({ transactionalId: 'foreign', maxInFlightRequests: 1 })
+  await foreign.connect()
+  const open = await foreign.transaction()
+  await open.send({
+    topic: 'test.mirror.cloud.positions.internal',
+    messages: [{ key: 'x-0', value: '{"next":1}' }]
+  })
+  await produceSome(world, 'hybrid', 8)
+  await copied(world, first, 'hybrid')
+  first.kill()
+  const second = start({ shards: 1 })
+  await second.until(someAre('hanging-transaction'))
+  await open.abort()
+  await foreign.disconnect()
+  await copied(world, second, 'hybrid')
+  await expectEqual(world, 'hybrid')
+  expect(second.view().counters.recordsRead, 'nothing is read again').toBe(0)
+})

@@ -11,7 +11,7 @@ import type { Slot } from '../feed/recent-ids.ts'
  *
  *     key              value
  *     cursor <source>  {"offset":1234,"line":5} of a file, {"receivedAt":1700000000000} of a stream
- *     ids <number>     {"at":123456,"ids":["…","…"]}, one slot of the window of recent ids; null once it is dropped
+ *     ids-<number>     {"at":123456,"ids":["…","…"]}, one slot of the window of recent ids; null once it is dropped
  *
  * `<name>.ingest.<instance>.dead.internal`: the line as it came, with the headers `reason` (a code), `detail`, `source`,
  * `line`, `offset` (of the line's first byte) and `length` (in bytes; the value is cut when it is shorter).
@@ -29,7 +29,7 @@ export function slotTombstone(number: number, timestamp: number): Record {
 }
 
 const CURSOR = 'cursor '
-const IDS = 'ids '
+const IDS = 'ids-'
 
 /** What the positions topic says, record after record. */
 export class Restored {

@@ -48,7 +48,7 @@ test('a transaction holds the events, the cursor after them and their ids', () =
   ).toEqual(['1', '2'])
   expect(written(batches, 'positions').map(({ key, value }) => `${key} ${value}`)).toEqual([
     'cursor x {"offset":200,"line":3}',
-    'ids 0 {"at":99,"ids":["1","2"]}'
+    'ids-0 {"at":99,"ids":["1","2"]}'
   ])
 })
 

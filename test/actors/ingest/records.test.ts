@@ -17,7 +17,7 @@ test('a restore gives back the last cursor of its own source, and the slots that
 })
 
 test.each(['{', 'null', '{"at":1}'])('a slot that says %s stops the restore', (value) => {
-  expect(() => new Restored('x').read(Buffer.from('ids 3'), Buffer.from(value))).toThrow(
+  expect(() => new Restored('x').read(Buffer.from('ids-3'), Buffer.from(value))).toThrow(
     expect.objectContaining({ code: 'positions-unreadable' })
   )
 })
