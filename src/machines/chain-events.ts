@@ -10,8 +10,11 @@ import type { Fault } from '../errors.ts'
 export interface ChainInput extends TopicPartition {
   readonly topicId: string
   readonly rotateAgeMs: number
+  /** Pauses after failures that may pass. */
   readonly backoffMinMs: number
   readonly backoffMaxMs: number
+  /** Between two tries where somebody has to mend something first. */
+  readonly patienceMs: number
 }
 
 /** What a chain tells the sink. */

@@ -26,7 +26,7 @@ export interface ChainContext extends ChainInput {
   readonly entry: Entry | undefined
   /** Why it is not running, or was not the last time. */
   readonly fault: Fault | undefined
-  /** Failures in a row. */
+  /** Failures since an entry was last committed or all was caught up. */
   readonly failures: number
   readonly kept: LogRange | undefined
   /** An entry of ours may be committed and is not known to be published: a drain waits for it. */
@@ -115,7 +115,8 @@ const chainSetup = setup({
       failures: ({ context }) => context.failures + 1
     }),
     countLoss: assign({ failures: ({ context }) => context.failures + 1 }),
-    advance: assign({ position: ({ context }) => context.entry?.to ?? context.position }),
+    /** The chain has moved on: what failed before is no longer a row of failures. */
+    advance: assign({ position: ({ context }) => context.entry?.to ?? context.position, failures: 0 }),
     recover: assign({ fault: undefined, failures: 0 }),
     forgetEntry: assign({ entry: undefined }),
     forgetChunk: assign({ chunk: undefined }),
@@ -153,7 +154,7 @@ const chainSetup = setup({
     age: ({ context }) => context.rotateAgeMs,
     backoff: ({ context }) =>
       Math.min(context.backoffMaxMs, context.backoffMinMs * 2 ** Math.min(context.failures - 1, 20)),
-    patience: ({ context }) => context.backoffMaxMs
+    patience: ({ context }) => context.patienceMs
   }
 })
 

@@ -7,7 +7,7 @@ import type { PlacedPartition } from './sink-chains.ts'
 
 /** What goes into a sink (`sink.ts`) and its actors, and what comes out. */
 export interface SinkInput {
-  readonly chain: Pick<ChainInput, 'rotateAgeMs' | 'backoffMinMs' | 'backoffMaxMs'>
+  readonly chain: Pick<ChainInput, 'rotateAgeMs' | 'backoffMinMs' | 'backoffMaxMs' | 'patienceMs'>
   readonly membership: MembershipInput
   readonly fetcher: FetcherInput
   readonly flow: { readonly limitBytes: number }

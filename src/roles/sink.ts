@@ -24,7 +24,9 @@ export interface SinkRoleOptions {
 
 const COMMIT_INTERVAL_MS = 1_000
 const BACKOFF_MIN_MS = 200
-const BACKOFF_MAX_MS = 30_000
+/** A store that comes back is used again so soon. */
+const BACKOFF_MAX_MS = 5_000
+const PATIENCE_MS = 30_000
 const FETCH_BYTES_MAX = 4 * 1024 * 1024
 /** A fetch asks for this part of the budget at most, so that the chunks being built leave room for it. */
 const FETCH_SHARE = 8
@@ -85,7 +87,8 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
     chain: {
       rotateAgeMs: config.rotateAgeMs,
       backoffMinMs: BACKOFF_MIN_MS,
-      backoffMaxMs: BACKOFF_MAX_MS
+      backoffMaxMs: BACKOFF_MAX_MS,
+      patienceMs: PATIENCE_MS
     },
     membership: {
       group,

@@ -41,7 +41,8 @@ export interface Move {
   readonly play: () => Situation
 }
 
-const input = { topic: 't', partition: 0, topicId: 'x', rotateAgeMs: 1, backoffMinMs: 1, backoffMaxMs: 9 }
+const delays = { rotateAgeMs: 1, backoffMinMs: 1, backoffMaxMs: 9, patienceMs: 9 }
+const input = { topic: 't', partition: 0, topicId: 'x', ...delays }
 const OFFSETS_MAX = 2
 const ATTEMPTS_MAX = 2
 const PIPELINE = '0.chain.work.running.pipeline.'

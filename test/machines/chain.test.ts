@@ -96,6 +96,15 @@ test('an entry that was committed but not published is published before anything
   expect(state.context).toMatchObject({ position: 1, entry: { nonce: 'own-1' } })
 })
 
+test('failures are counted until the chain moves on', () => {
+  const prepareFails = [...grown, 'cut', /preparing fails: retryable/, 'backoff.reopening', 'opened']
+  expect(playThrough(prepareFails).state.context.failures).toBe(1)
+  const again = [...prepareFails, 'grows', 'filled', 'cut']
+  expect(playThrough([...again, /preparing fails: retryable/]).state.context.failures).toBe(2)
+  const { context } = playThrough([...again, 'prepared', 'won', /publishing fails: retryable/]).state
+  expect(context.failures).toBe(1)
+})
+
 test('a publication that is refused for good is a state of its own, and is tried again', () => {
   const blocked = [...committing, 'won', /publishing fails: blocked/]
   const { state } = playThrough(blocked)

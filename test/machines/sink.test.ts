@@ -20,7 +20,7 @@ import {
 import { doneOf, failedOf, walk } from '../support/walk.ts'
 
 const input = {
-  chain: { rotateAgeMs: 1, backoffMinMs: 1, backoffMaxMs: 1 },
+  chain: { rotateAgeMs: 1, backoffMinMs: 1, backoffMaxMs: 1, patienceMs: 1 },
   membership: { group: 'g', instanceId: 'i', shards: 2, sessionTimeoutMs: 1 },
   fetcher: { cluster: {} as Cluster, budget: new ByteBudget(1) },
   flow: { limitBytes: 100 }
