@@ -90,7 +90,7 @@ interface State {
 }
 
 /** Whether this process has committed something new. */
-async function hasMoved(demo: DemoProcess): Promise<boolean> {
+export async function hasMoved(demo: DemoProcess): Promise<boolean> {
   const state = await stateOf(demo)
   return (
     state?.roles.some(({ role, counters }) => role === 'ingest' && (counters.recordsWritten ?? 0) > 0) ??
@@ -110,7 +110,8 @@ function isLagging({ roles }: State): boolean {
   )
 }
 
-async function stateOf(demo: DemoProcess): Promise<State | undefined> {
+/** What the demo says of itself; `undefined` while it does not answer. */
+export async function stateOf(demo: DemoProcess): Promise<State | undefined> {
   if (!existsSync(join(demo.dataDir, 'endpoints.json'))) return undefined
   try {
     const response = await fetch(`${demo.endpoints().http.url}/api/state`)

@@ -61,7 +61,7 @@ const table: Readonly<Record<number, readonly [name: string, retryable: boolean]
   53: ['transactional-id-authorization-failed', false],
   54: ['security-disabled', false],
   55: ['operation-not-attempted', true],
-  56: ['kafka-storage-error', true],
+  56: ['storage-error', true],
   58: ['sasl-authentication-failed', false],
   59: ['unknown-producer-id', false],
   60: ['reassignment-in-progress', true],

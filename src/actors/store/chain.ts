@@ -155,8 +155,7 @@ export async function commitEntry(
     const found = await readEntry(store, chain, entry.from, signal)
     if (found) return found.nonce === entry.nonce ? 'won' : 'lost'
   }
-  const options = { retryable: true, ...(doubt && { cause: doubt }) }
-  throw new Fault('commit-unknown', `${store.uri}: whether ${path} was written stays unknown`, options)
+  throw unknown('commit-unknown', store, path, doubt)
 }
 
 /** Makes the files of a committed entry visible. Idempotent, by anyone; rejects as `Store.publish` does. */
@@ -231,8 +230,14 @@ async function readOrCreate(
   if (answer.outcome === 'created') return content
   const found = await store.read(path, signal)
   if (found) return found
-  const options = { retryable: true, ...(answer.outcome === 'doubtful' && { cause: answer.fault }) }
-  throw new Fault('create-unknown', `${store.uri}: whether ${path} was written stays unknown`, options)
+  throw unknown('create-unknown', store, path, answer.outcome === 'doubtful' ? answer.fault : undefined)
+}
+
+/** The doubt's own words belong to the message: they are what an operator can act on. */
+function unknown(code: string, store: Store, path: string, doubt: Fault | undefined): Fault {
+  const why = doubt === undefined ? '' : `: ${doubt.message}`
+  const what = `${store.uri}: whether ${path} was written stays unknown${why}`
+  return new Fault(code, what, { retryable: true, ...(doubt && { cause: doubt }) })
 }
 
 type Generation = OpenedChain & { readonly closed?: number }
