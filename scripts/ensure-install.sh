@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs the locked dependencies when they are missing or older than the lock file.
+# Installs the locked dependencies when they are missing or not those of the lock file.
 # `npm run demo` and `npm test` call it first, so that each works in a fresh clone.
 set -eu
 cd "$(dirname "$0")/.."
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
   npm ci --loglevel=error
-  touch node_modules/.package-lock.json
+  cp package-lock.json node_modules/.installed-lock.json
 fi
