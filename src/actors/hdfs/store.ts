@@ -65,6 +65,8 @@ export class HdfsStore implements Store {
       if (await this.#hdfs.rename(this.#at(temporary), this.#at(path), 'NONE', signal)) {
         return { outcome: 'created' }
       }
+      // HttpFS knows no options: its plain RENAME answers false for an existing target, and for other reasons.
+      if (await this.stat(path, signal)) return this.#refused(temporary, signal)
     } catch (error) {
       const fault = toFault(error)
       if (fault.code === 'hdfs-exists') return this.#refused(temporary, signal)

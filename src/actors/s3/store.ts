@@ -230,6 +230,8 @@ function clientConfig(options: S3StoreOptions): S3ClientConfig {
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: requestTimeoutMs,
+      // Silence in the middle of an answer: the other limit ends with its headers.
+      socketTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true
     },
     ...(endpoint !== undefined && { endpoint }),

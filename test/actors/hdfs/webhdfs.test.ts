@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, request as forward, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -152,6 +152,31 @@ test('a server that ignores rename options answers with a boolean, which is told
     expect(await client.rename('/a', '/b', 'NONE', signal)).toBe(renamed)
     client.close()
   }
+})
+
+test('a store behind a server that ignores rename options proves itself, and refuses what is there', async () => {
+  const server = createServer((asked, response) => {
+    const url = new URL(asked.url ?? '/', hdfs.url)
+    url.searchParams.delete('renameoptions')
+    const passed = forward(url, { method: asked.method }, (reply) => {
+      response.writeHead(reply.statusCode ?? 500, reply.headers)
+      reply.pipe(response)
+    })
+    asked.pipe(passed)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
+  const plain = open([`http://127.0.0.1:${(server.address() as AddressInfo).port}`])
+  onTestFinished(() => plain.close())
+  await plain.probe(signal)
+  expect(await plain.create('h/a.json', Buffer.from('one'), signal)).toEqual({ outcome: 'created' })
+  expect(await plain.create('h/a.json', Buffer.from('two'), signal)).toEqual({ outcome: 'exists' })
+  await plain.replace('h/a.json', Buffer.from('three'), signal)
+  expect((await plain.read('h/a.json', signal))?.toString()).toBe('three')
+  const file = fileOf('h/f.parquet')
+  const prepared = preparedOf(file, await plain.prepare(file, signal))
+  await plain.publish(prepared, signal)
+  await plain.publish(prepared, signal)
 })
 
 test('a DataNode that cannot be reached is excluded from the next try', async () => {

@@ -1,4 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -80,6 +82,20 @@ test('absence is only what S3 says of the object', async () => {
   const elsewhere = open(s3, { bucket: 'ocean' })
   await expect(elsewhere.read('a.json', signal)).rejects.toMatchObject({ code: 'store-refused' })
   await expect(elsewhere.probe(signal)).rejects.toMatchObject({ code: 'store-refused' })
+})
+
+test('an answer that stops in its middle is given up, and may be asked for again', async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': '100' }).write('{')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const options = { bucket: 'lake', prefix: '', region, endpoint, pathStyle: true, credentials }
+  const silent = new S3Store({ ...options, requestTimeoutMs: 200 })
+  await expect(silent.read('a.json', signal)).rejects.toMatchObject({ retryable: true })
+  expect(await silent.create('a.json', Buffer.from('x'), signal)).toMatchObject({ outcome: 'doubtful' })
+  silent.close()
 })
 
 test('wrong credentials are told without the secret', async () => {
