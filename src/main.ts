@@ -14,22 +14,27 @@ function crash(error: unknown): never {
 process.on('uncaughtException', crash)
 process.on('unhandledRejection', crash)
 
-const exitCode = await runProgram(process.argv.slice(2), {
-  env: process.env,
-  cwd: process.cwd(),
-  pid: process.pid,
-  version: manifest.version,
-  out: (line) => process.stdout.write(`${line}\n`),
-  err: (line) => process.stderr.write(`${line}\n`),
-  onSignal: (listener) => {
-    const signals = ['SIGTERM', 'SIGINT'] as const
-    for (const signal of signals) process.on(signal, listener)
-    return () => {
-      for (const signal of signals) process.off(signal, listener)
+/** The whole program; a function, because the executable's one CommonJS file knows no top-level `await`. */
+async function main(): Promise<void> {
+  const exitCode = await runProgram(process.argv.slice(2), {
+    env: process.env,
+    cwd: process.cwd(),
+    pid: process.pid,
+    version: manifest.version,
+    out: (line) => process.stdout.write(`${line}\n`),
+    err: (line) => process.stderr.write(`${line}\n`),
+    onSignal: (listener) => {
+      const signals = ['SIGTERM', 'SIGINT'] as const
+      for (const signal of signals) process.on(signal, listener)
+      return () => {
+        for (const signal of signals) process.off(signal, listener)
+      }
     }
-  }
-})
+  })
 
-// Leaves even when something still holds the event loop, but not before the last line has been written.
-process.exitCode = exitCode
-process.stdout.write('', () => process.exit(exitCode))
+  // Leaves even when something still holds the event loop, but not before the last line has been written.
+  process.exitCode = exitCode
+  process.stdout.write('', () => process.exit(exitCode))
+}
+
+void main()

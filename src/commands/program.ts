@@ -3,6 +3,7 @@ import { exitCodeOf, exitCodes, toFault } from '../errors.ts'
 import { describeError } from '../log.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
+import { healthCommand } from './health.ts'
 import { runCommand } from './run.ts'
 
 /** What the commands see of the process and the terminal; only `main.ts` touches those themselves. */
@@ -69,6 +70,7 @@ export function createProgram(context: CommandContext): Command {
   runCommand(program, context)
   checkConfigCommand(program, context)
   demoCommand(program, context)
+  healthCommand(program, context)
   return program
 }
 

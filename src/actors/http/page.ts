@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { textAsset } from '../../assets.ts'
 
 /** The page and the policy that lets it run: its own inline script and style by their hashes, and no other host. */
 export interface Page {
@@ -8,7 +8,7 @@ export interface Page {
 }
 
 export function loadPage(): Page {
-  const html = readFileSync(new URL('./page/index.html', import.meta.url), 'utf8')
+  const html = textAsset('actors/http/page/index.html')
   return { html, contentSecurityPolicy: policyOf(html) }
 }
 

@@ -2,8 +2,10 @@ import { chmod, cp, lstat, mkdtemp, readdir, readFile, rename, rm, stat } from '
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { POSTGRES_PACK, packedAsset } from '../../assets.ts'
 import { Fault } from '../../errors.ts'
 import type { Account } from './account.ts'
+import { unpack, versionOfPack } from './pack.ts'
 
 /** Where the server's programs are. */
 export interface Binaries {
@@ -17,12 +19,17 @@ export interface Binaries {
  * The package's own launcher is not used: importing it installs process-wide exit hooks, it may create a system user,
  * and it writes the password to a file. We only take the binaries that it ships. A checkout below a directory that is
  * closed to others (`/root`, a `mktemp -d`) is out of reach for the unprivileged account; then the programs, and nothing
- * else, are copied once into the system's temporary directory.
+ * else, are copied once into the system's temporary directory. The single executable carries them as a pack, which is
+ * unpacked once into `dataDir`, or there when `dataDir` is out of reach.
  */
-export async function binariesFor(account: Account | undefined): Promise<Binaries> {
+export async function binariesFor(account: Account | undefined, dataDir: string): Promise<Binaries> {
+  const isShut = async (path: string) => account !== undefined && !(await canReach(path, account))
+  const pack = packedAsset(POSTGRES_PACK)
+  if (pack !== undefined)
+    return programsIn(await unpackedIn((await isShut(dataDir)) ? tmpdir() : dataDir, pack))
   const { native, version } = await shipped()
-  const reachable = account === undefined || (await canReach(join(native, 'bin', 'postgres'), account))
-  return programsIn(reachable ? native : await reachableCopy(native, version))
+  const isFar = await isShut(join(native, 'bin', 'postgres'))
+  return programsIn(isFar ? await reachableCopy(native, version) : native)
 }
 
 function programsIn(native: string): Binaries {
@@ -58,36 +65,49 @@ export async function canReach(path: string, account: Account): Promise<boolean>
   }
 }
 
-/** A copy that root owns and everybody can read, made whole before it gets its name. */
-export async function reachableCopy(native: string, version: string): Promise<string> {
-  const target = join(tmpdir(), `causeway-postgres-${version}-${process.arch}`)
-  if (await isTrusted(target)) return target
-  const making = await mkdtemp(`${target}-`)
-  try {
+/** A copy that we own and everybody can read, in the system's temporary directory. */
+export function reachableCopy(native: string, version: string): Promise<string> {
+  return settle(join(tmpdir(), folderName(version)), async (making) => {
     await cp(native, making, { recursive: true, verbatimSymlinks: true })
-    await chmod(making, 0o755)
     for (const entry of await readdir(making, { recursive: true, withFileTypes: true })) {
       if (entry.isSymbolicLink()) continue
       const path = join(entry.parentPath, entry.name)
       const { mode } = await stat(path)
       await chmod(path, entry.isDirectory() || (mode & 0o100) !== 0 ? 0o755 : 0o644)
     }
+  })
+}
+
+/** The pack's folder in `place`. */
+export function unpackedIn(place: string, pack: Buffer): Promise<string> {
+  return settle(join(place, folderName(versionOfPack(pack))), (making) => unpack(pack, making))
+}
+
+function folderName(version: string): string {
+  return `causeway-postgres-${version}-${process.arch}`
+}
+
+/** The folder `target`, filled once: made whole under another name before it gets its own. */
+async function settle(target: string, fill: (making: string) => Promise<void>): Promise<string> {
+  if (await isTrusted(target)) return target
+  const making = await mkdtemp(`${target}-`)
+  try {
+    await fill(making)
+    await chmod(making, 0o755)
     await rename(making, target)
-  } catch (error) {
+  } catch (cause) {
     await rm(making, { recursive: true, force: true })
     if (await isTrusted(target)) return target // Another process was faster.
-    throw new Fault('warehouse-unreachable', `cannot copy PostgreSQL's programs to ${target}`, {
-      cause: error
-    })
+    throw new Fault('warehouse-unreachable', `cannot write PostgreSQL's programs to ${target}`, { cause })
   }
   return target
 }
 
-/** In a directory where everybody may create names, only root's own work is trusted. */
+/** In a directory where everybody may create names, only our own work (root's, for root) is trusted. */
 async function isTrusted(target: string): Promise<boolean> {
   try {
     const { uid, mode } = await lstat(target)
-    const isOurs = uid === 0 && (mode & 0o170000) === 0o040000 && (mode & 0o022) === 0
+    const isOurs = uid === process.getuid?.() && (mode & 0o170000) === 0o040000 && (mode & 0o022) === 0
     return isOurs && (await stat(join(target, 'bin', 'postgres'))).isFile()
   } catch {
     return false

@@ -57,7 +57,7 @@ export async function startWarehouse(options: WarehouseOptions): Promise<Embedde
       `${clusterDir} belongs to user id ${ownerUid}, PostgreSQL would run as ${ownUid}`
     )
   }
-  const binaries = await binariesFor(account)
+  const binaries = await binariesFor(account, dataDir)
   if ((await endOrphan(clusterDir, STOP_TIMEOUT_MS)) === 'ended') {
     options.log?.('ended the PostgreSQL server that an earlier process had left')
   }
