@@ -38,8 +38,10 @@ function partitionOf(placed: PlacedPartition, shard: ShardSnapshot | undefined):
   const entry = shard?.context.ledger[key]
   const position = shard?.context.positions[key]?.next ?? placed.logStart
   const isWaiting = entry === undefined || entry.standing === 'waiting'
-  const state = isWaiting && shard !== undefined ? shardState(shard) : (entry?.standing ?? 'waiting')
-  const reason = entry?.reason ?? (isWaiting ? reasonOf(shard) : undefined)
+  const standing = isWaiting && shard !== undefined ? shardState(shard) : (entry?.standing ?? 'waiting')
+  const isStalled = standing === 'copying' && placed.stall !== undefined
+  const state = isStalled ? 'source-lso-stuck' : standing
+  const reason = isStalled ? placed.stall : (entry?.reason ?? (isWaiting ? reasonOf(shard) : undefined))
   return {
     topic,
     partition,

@@ -100,7 +100,8 @@ function bindMirror(context: RoleContext, config: MirrorConfig, prefix: string, 
         isChosen: topicMatcher(config.topics, config.exclude),
         shards: config.shards,
         replication: config.replication,
-        refreshIntervalMs: config.refreshIntervalMs
+        refreshIntervalMs: config.refreshIntervalMs,
+        now: context.now
       }),
       meter: createMeter(context.budget),
       fetcher,

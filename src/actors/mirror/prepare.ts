@@ -19,8 +19,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024
 const LOOK_AGAIN_MS = 50
 
 /**
- * Creates the position topic and waits until every partition of it has a leader. Rejects with `mirror-onto-itself` when
- * both names lead to one cluster, with `claim-mismatch` when the topic has another number of shards.
+ * Creates the position topic where it is missing. Rejects with `mirror-onto-itself` when both names lead to one cluster,
+ * with `claim-mismatch` when the topic has another number of shards.
  */
 export async function prepareMirror(options: PrepareOptions, signal: AbortSignal): Promise<ClusterIds> {
   const { source, target, positionsTopic, shards, replication } = options
@@ -41,21 +41,25 @@ export async function prepareMirror(options: PrepareOptions, signal: AbortSignal
   return { source: sourceId, target: targetId }
 }
 
-/** Creates a topic unless it exists, and resolves when each of its partitions has a leader. */
+/**
+ * Creates a topic unless it exists, and then resolves when each of its partitions has a leader. One that existed may have
+ * partitions without: they hold up nobody but those who need them.
+ */
 export async function ensureTopic(
   cluster: Cluster,
   name: string,
   topic: Parameters<Cluster['createTopic']>[1],
   signal: AbortSignal
 ): Promise<void> {
-  const isThere = async () => {
-    const { topics } = await cluster.metadata(signal, [name])
-    const found = topics.get(name)
-    return (
-      found?.error === 0 && found.partitions.length > 0 && found.partitions.every(({ leader }) => leader >= 0)
-    )
+  const look = async () => {
+    const found = (await cluster.metadata(signal, [name])).topics.get(name)
+    return found?.error === 0 ? found.partitions : []
   }
-  if (await isThere()) return
+  if ((await look()).length > 0) return
   await cluster.createTopic(name, topic, signal)
-  while (!(await isThere())) await pause(LOOK_AGAIN_MS, undefined, { signal })
+  for (;;) {
+    const partitions = await look()
+    if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return
+    await pause(LOOK_AGAIN_MS, undefined, { signal })
+  }
 }

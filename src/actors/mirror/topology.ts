@@ -21,6 +21,8 @@ export interface TopologyOptions {
   /** Replication factor of the topics that we create. */
   readonly replication: number
   readonly refreshIntervalMs: number
+  /** Milliseconds since 1970. */
+  readonly now: () => number
 }
 
 /** Of the source's topic config, what its copy must share from its first record on. */
@@ -33,6 +35,8 @@ const SOON_MIN_MS = 100
 const UNKNOWN_TOPIC = 3
 const EARLIEST = -2
 const LATEST = -1
+/** How long a last stable offset may stand still below the end of the log before people should know, in milliseconds. */
+const STUCK_MS = 60_000
 /** Looks after which the configs of target topics are read again. */
 const CONFIG_LOOKS = 10
 
@@ -63,6 +67,12 @@ interface TargetConfig {
   readonly look: number
 }
 
+interface Stall {
+  readonly offset: number
+  /** Milliseconds since 1970. */
+  readonly since: number
+}
+
 class Look {
   readonly #options: TopologyOptions
   readonly #signal: AbortSignal
@@ -70,6 +80,8 @@ class Look {
   /** First and last stable offsets as last learned, by `tp`. */
   #starts = new Map<string, number>()
   #ends = new Map<string, number>()
+  /** Where a transaction holds the last stable offset back, and since when, by `tp`. */
+  #stalls = new Map<string, Stall>()
   #count = 0
 
   constructor(options: TopologyOptions, signal: AbortSignal) {
@@ -96,7 +108,10 @@ class Look {
     const to = names.length === 0 ? undefined : await target.metadata(this.#signal, names)
     await this.#learnOffsets(from, names)
     const partitions: PlacedPartition[] = []
-    const notes: string[] = []
+    const notes = [
+      ...withoutIds(source, from, names),
+      ...(to === undefined ? [] : withoutIds(target, to, names))
+    ]
     let isSettled = true
     for (const name of names) {
       const there = to?.topics.get(name)
@@ -135,9 +150,29 @@ class Look {
         isolation,
         this.#signal
       )
-    const [starts, ends] = await Promise.all([ask(EARLIEST, 0), ask(LATEST, 1)])
+    const [starts, ends, tops] = await Promise.all([ask(EARLIEST, 0), ask(LATEST, 1), ask(LATEST, 0)])
     this.#starts = new Map([...this.#starts, ...starts])
     this.#ends = new Map([...this.#ends, ...ends])
+    this.#noteStalls(ends, tops)
+  }
+
+  /** Remembers since when the last stable offsets that lie below the end of their logs have not moved. */
+  #noteStalls(ends: ReadonlyMap<string, number>, tops: ReadonlyMap<string, number>): void {
+    const before = this.#stalls
+    this.#stalls = new Map()
+    for (const [key, offset] of ends) {
+      if (offset >= (tops.get(key) ?? 0)) continue
+      const known = before.get(key)
+      this.#stalls.set(key, known?.offset === offset ? known : { offset, since: this.#options.now() })
+    }
+  }
+
+  #stallOf(key: string): string | undefined {
+    const stall = this.#stalls.get(key)
+    const ageMs = stall === undefined ? 0 : this.#options.now() - stall.since
+    if (stall === undefined || ageMs < STUCK_MS) return undefined
+    const seconds = Math.round(ageMs / 1_000)
+    return `the transaction at offset ${stall.offset} has been open for ${seconds} s: nothing after it can be copied`
   }
 
   #place(
@@ -152,6 +187,7 @@ class Look {
     // Nobody knows yet where it begins: its first leader will tell.
     if (logStart === undefined) return undefined
     const reason = hold ?? this.#holdOf(topic, partition, there)
+    const stall = this.#stallOf(tp(topic, partition))
     return {
       topic,
       partition,
@@ -161,7 +197,8 @@ class Look {
       logStart,
       end: this.#ends.get(tp(topic, partition)) ?? -1,
       targetMaxBytes: config?.maxBytes ?? MESSAGE_BYTES_MAX,
-      ...(reason === undefined ? {} : { hold: reason })
+      ...(reason === undefined ? {} : { hold: reason }),
+      ...(stall === undefined ? {} : { stall })
     }
   }
 
@@ -223,4 +260,11 @@ class Look {
       return { maxBytes: MESSAGE_BYTES_MAX, notes: [note], look: this.#count }
     }
   }
+}
+
+/** Without topic ids nobody can tell a topic from another one of the same name that took its place. */
+function withoutIds(cluster: Cluster, { topics }: Metadata, names: readonly string[]): string[] {
+  const isWithout = names.some((name) => topics.get(name)?.error === 0 && topics.get(name)?.id === undefined)
+  if (!isWithout) return []
+  return [`cluster ${cluster.name} has no topic ids: a topic that is created anew there goes unnoticed`]
 }
