@@ -32,27 +32,32 @@ export class Leaders {
   readonly #options: LeadersOptions
   readonly #senders = new Map<number, Sender>()
   #life = new AbortController()
-  /** Something went wrong since the last look at the metadata. */
-  #isStale = false
+  /** Topics whose leaders were asked for since something went wrong. What the cluster remembers is no proof: it is old. */
+  readonly #looked = new Set<string>()
 
   constructor(options: LeadersOptions) {
     this.#options = options
   }
 
-  /** Makes sure of a link to each partition's leader; returns the faults of those that have none, by `tp`. */
+  /**
+   * Makes sure of a link to each partition's leader; returns the faults of those that have none, by `tp`. A new session
+   * asks where the leaders are: the one before it may have ended because they moved.
+   */
   async reach(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<Map<string, Fault>> {
     const { cluster } = this.#options
-    const isLost = ({ topic, partition }: TopicPartition) => cluster.leader(topic, partition) === undefined
-    if (this.#isStale || partitions.some(isLost)) {
-      await cluster.metadata(signal, [...new Set(partitions.map(({ topic }) => topic))])
-      this.#isStale = false
+    const isUnsure = ({ topic, partition }: TopicPartition) =>
+      !this.#looked.has(topic) || cluster.leader(topic, partition) === undefined
+    const topics = [...new Set(partitions.filter(isUnsure).map(({ topic }) => topic))]
+    if (topics.length > 0) {
+      await cluster.metadata(signal, topics)
+      for (const topic of topics) this.#looked.add(topic)
     }
     const faults = new Map<string, Fault>()
     const byLeader = Map.groupBy(partitions, ({ topic, partition }) => cluster.leader(topic, partition))
     const connecting = [...byLeader].map(async ([node, led]) => {
       const fault = await this.#connect(node, signal)
       if (fault === undefined) return
-      this.#isStale = true
+      this.#looked.clear()
       for (const { topic, partition } of led) {
         const key = tp(topic, partition)
         const topicError = cluster.cached()?.topics.get(topic)?.error ?? 0
@@ -109,7 +114,7 @@ export class Leaders {
     try {
       const link = await unlessAborted(this.#options.cluster.open(node, life), signal)
       const onFault = (fault: Fault) => {
-        this.#isStale = true
+        this.#looked.clear()
         this.#options.onFault(fault)
       }
       this.#senders.set(node, new Sender({ ...this.#options, link, onFault }))
@@ -123,7 +128,7 @@ export class Leaders {
 
   /** The leader has moved, in our metadata, between `reach` and `send`. */
   #unsent({ topic, partition }: PartitionBatch): Outcome {
-    this.#isStale = true
+    this.#looked.clear()
     const fault = new Fault('link-closed', `${tp(topic, partition)} has a new leader`, { retryable: true })
     this.#options.onFault(fault)
     return { baseOffset: -1, error: -1, fault }

@@ -16,7 +16,10 @@ export interface TransactionSessionOptions {
   readonly transactionalId: string
   /** Transaction timeout the coordinator enforces, in milliseconds. */
   readonly timeoutMs: number
-  /** Most time a produce, add or commit may stay unanswered; the cluster's request timeout by default. */
+  /**
+   * Most time a produce, add or commit may stay unanswered; the cluster's request timeout by default. Never more than
+   * `timeoutMs`: after it nothing can come of the transaction.
+   */
   readonly requestTimeoutMs?: number
   readonly onState?: (state: SessionState) => void
 }
@@ -62,7 +65,10 @@ export class TransactionSession {
 
   constructor(options: TransactionSessionOptions) {
     this.#options = options
-    const requestTimeoutMs = options.requestTimeoutMs ?? options.cluster.requestTimeoutMs
+    const requestTimeoutMs = Math.min(
+      options.requestTimeoutMs ?? options.cluster.requestTimeoutMs,
+      options.timeoutMs
+    )
     const { cluster, transactionalId } = options
     this.#coordinator = new TransactionCoordinator({
       cluster,
