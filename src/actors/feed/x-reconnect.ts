@@ -1,8 +1,8 @@
 /** How a connection to the stream ended. */
 export type Ending =
-  /** It was streaming before. */
+  /** Something had come over it. */
   | { readonly type: 'streamed' }
-  /** No connection, or no answer. */
+  /** No connection, no answer, or nothing over the stream. */
   | { readonly type: 'network' }
   | { readonly type: 'http'; readonly status: number }
 

@@ -73,21 +73,21 @@ interface Ended {
 /** One connection from its rules to its end. Rejects only with what no retry can help. */
 async function connectOnce(options: XStreamOptions, signal: AbortSignal, report: Report): Promise<Ended> {
   const connection = new Connection(options, signal)
-  let streaming = false
+  // One that ends before anything came was not up: connecting at once, again and again, would help nobody.
+  const ending = (): Ending => ({ type: connection.hasStreamed ? 'streamed' : 'network' })
   try {
     await syncRules((request) => connection.askRules(request), options.keywords, options.tag)
     const body = await connection.stream()
-    streaming = true
     say(report, 'streaming', options.url)
     const reason = await readLines(body, connection, options, signal, report)
-    return { ending: { type: 'streamed' }, reason }
+    return { ending: ending(), reason }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof HttpFault)
       return { ending: { type: 'http', status: error.status }, reason: error.message }
     const fault = toFault(connection.silence ?? error)
     if (!fault.retryable && !isNetwork(error)) throw fault
-    return { ending: { type: streaming ? 'streamed' : 'network' }, reason: fault.message }
+    return { ending: ending(), reason: fault.message }
   } finally {
     connection.close()
   }
@@ -123,6 +123,7 @@ async function readLines(
       }
       const notice = lines.find(isNotice)
       if (notice !== undefined) return `X said ${notice.bytes.toString('utf8', 0, 500)}`
+      connection.hasStreamed = true
     } finally {
       credit.release()
     }
@@ -137,6 +138,8 @@ class Connection {
   #timer: NodeJS.Timeout | undefined
   /** Set when the connection was ended because nothing came. */
   silence: Fault | undefined
+  /** Events or keep-alives have come. */
+  hasStreamed = false
 
   constructor(options: XStreamOptions, signal: AbortSignal) {
     this.#options = options

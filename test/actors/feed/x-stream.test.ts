@@ -108,6 +108,15 @@ test('a stream that ends is connected to again at once', async () => {
   expect(waits).toEqual([])
 })
 
+test('a stream that ends before anything came is given more and more time', async () => {
+  const { server, waits } = await start()
+  ;(await server.stream()).end()
+  ;(await server.stream()).end('{"errors":[{"title":"operational-disconnect"}]}\r\n')
+  ;(await server.stream()).end('\r\n')
+  await server.stream()
+  expect(waits).toEqual([250, 500])
+})
+
 test('a connection that is cut inside an event is connected to again, and the half event is dropped', async () => {
   const { server, running } = await start()
   const first = await server.stream()
