@@ -20,29 +20,31 @@ interface Order {
   readonly lowField: z.ZodType<number>
   readonly high: string
   readonly highField: z.ZodType<number>
-  readonly mayEqual: boolean
+  /** How many times `low` must fit into `high`. */
+  readonly ratio: number
 }
 
+/** A transaction that is slow to commit must not be aborted by its age. */
 const commitOrder: Order = {
   low: 'commit_interval',
   lowField: commitInterval(),
   high: 'transaction_timeout',
   highField: transactionTimeout(),
-  mayEqual: false
+  ratio: 3
 }
 const quarantineOrder: Order = {
   low: 'quarantine_min',
   lowField: quarantineMin(),
   high: 'quarantine_max',
   highField: quarantineMax(),
-  mayEqual: true
+  ratio: 1
 }
 const backoffOrder: Order = {
   low: 'backoff_min',
   lowField: backoffMin(),
   high: 'backoff_max',
   highField: backoffMax(),
-  mayEqual: true
+  ratio: 1
 }
 
 function* checkOrders(document: unknown): Iterable<ConfigFault> {
@@ -57,13 +59,13 @@ function* checkOrders(document: unknown): Iterable<ConfigFault> {
 
 /** Two values, defaults included, are in order. Blames one that the file gives; a value wrong in itself is passed over. */
 function* checkOrder(path: readonly string[], table: Table, order: Order): Iterable<ConfigFault> {
-  const { low, lowField, high, highField, mayEqual } = order
+  const { low, lowField, high, highField, ratio } = order
   const [least, most] = [lowField.safeParse(table[low]).data, highField.safeParse(table[high]).data]
-  if (least === undefined || most === undefined || least < most || (mayEqual && least === most)) return
+  if (least === undefined || most === undefined || ratio * least <= most) return
   const [key, allowed] =
     table[low] === undefined
-      ? [high, `a duration ${mayEqual ? 'not shorter' : 'longer'} than ${low} (${least}ms)`]
-      : [low, `a duration ${mayEqual ? 'not longer' : 'shorter'} than ${high} (${most}ms)`]
+      ? [high, `a duration not shorter than ${ratio === 1 ? low : `${ratio} × ${low}`} (${ratio * least}ms)`]
+      : [low, `a duration not longer than ${ratio === 1 ? high : `${high} / ${ratio}`} (${Math.floor(most / ratio)}ms)`]
   yield { key: keyOf([...path, key]), problem: notAllowed(table[key], allowed) }
 }
 

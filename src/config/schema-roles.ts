@@ -36,7 +36,7 @@ const sessionTimeout = () =>
     .prefault('10s')
     .describe('Silence after which the group gives a dead worker’s shards away.')
 export const transactionTimeout = () =>
-  duration('1s', '15m')
+  duration('1s', '15s')
     .prefault('15s')
     .describe('Age after which the broker aborts a transaction of a dead worker.')
 export const commitInterval = () =>

@@ -103,7 +103,7 @@ type = "ftp"
     'drain_timout is not a known key; did you mean "drain_timeout"?',
     'mirrors is not a known key; did you mean "mirror"?',
     'mirror.m.to = "c" is not allowed; allowed: "a" (nearest: "a")',
-    'mirror.m.commit_interval = "1m" is not allowed; allowed: a duration shorter than transaction_timeout (15000ms)'
+    'mirror.m.commit_interval = "1m" is not allowed; allowed: a duration not longer than transaction_timeout / 3 (5000ms)'
   ])
 })
 
