@@ -62,10 +62,12 @@ function* checkOrder(path: readonly string[], table: Table, order: Order): Itera
   const { low, lowField, high, highField, ratio } = order
   const [least, most] = [lowField.safeParse(table[low]).data, highField.safeParse(table[high]).data]
   if (least === undefined || most === undefined || ratio * least <= most) return
+  const times = ratio === 1 ? '' : `${ratio} × `
+  const share = ratio === 1 ? '' : ` / ${ratio}`
   const [key, allowed] =
     table[low] === undefined
-      ? [high, `a duration not shorter than ${ratio === 1 ? low : `${ratio} × ${low}`} (${ratio * least}ms)`]
-      : [low, `a duration not longer than ${ratio === 1 ? high : `${high} / ${ratio}`} (${Math.floor(most / ratio)}ms)`]
+      ? [high, `a duration not shorter than ${times}${low} (${ratio * least}ms)`]
+      : [low, `a duration not longer than ${high}${share} (${Math.floor(most / ratio)}ms)`]
   yield { key: keyOf([...path, key]), problem: notAllowed(table[key], allowed) }
 }
 
