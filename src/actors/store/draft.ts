@@ -74,8 +74,11 @@ export class ChunkDraft {
     let stopped = false
     forEachRecord(batch, (record) => {
       if (stopped || record.offset < this.#next) return
-      if (this.#takeRecord(record)) this.#next = record.offset + 1
-      else stopped = true
+      stopped = !this.#takeRecord(record)
+      if (stopped) return
+      this.#next = record.offset + 1
+      // Of the record before the chunk's end: an older epoch ends before it, which would look like a truncated log.
+      this.#leaderEpoch = header.leaderEpoch
     })
     if (!stopped) this.skip(header)
     return !stopped
