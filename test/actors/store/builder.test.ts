@@ -46,9 +46,10 @@ interface BatchSpec {
   readonly values: readonly (string | null | readonly [string, number])[]
   readonly producerId?: number
   readonly control?: boolean
+  readonly leaderEpoch?: number
 }
 
-function batchOf({ base, values, producerId, control }: BatchSpec): Buffer {
+function batchOf({ base, values, producerId, control, leaderEpoch = -1 }: BatchSpec): Buffer {
   const records = values.map((each) => {
     const [value, timestamp] = each !== null && typeof each !== 'string' ? each : [each, 0]
     return { key: null, value: value === null ? null : Buffer.from(value), headers: [], timestamp }
@@ -56,6 +57,7 @@ function batchOf({ base, values, producerId, control }: BatchSpec): Buffer {
   const transaction = producerId === undefined ? {} : { producerId, producerEpoch: 0, transactional: true }
   const batch = encodeBatch(records, { codec: 0, ...transaction, ...(control && { control }) })
   writeInt64(batch, base, 0)
+  batch.writeInt32BE(leaderEpoch, 12)
   return batch
 }
 
@@ -234,11 +236,14 @@ test('timestamps that leap end the chunk before they open too many files', async
   const h = harness()
   h.begin(0)
   const values = Array.from({ length: 40 }, (_, index) => [`v${index}`, index * HOUR_MS] as const)
-  h.append([{ base: 0, values }])
+  h.append([
+    { base: 0, values: values.slice(0, 30), leaderEpoch: 4 },
+    { base: 30, values: values.slice(30), leaderEpoch: 5 }
+  ])
   await h.until(() => h.reports.some(({ type }) => type === 'chunk.filled'))
   const first = await h.cut()
-  // The batch that was cut is of a later epoch than those before it: its own is the one of the chunk's last record.
-  expect(first).toMatchObject({ from: 0, to: 32, leaderEpoch: 0 })
+  // That of its last record: epoch 4 ends before 32, which would look like a log that was truncated.
+  expect(first).toMatchObject({ from: 0, to: 32, leaderEpoch: 5 })
   expect(first.files).toHaveLength(32)
   await h.grewTo(40)
   const rest = await h.cut()
