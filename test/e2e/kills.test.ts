@@ -16,15 +16,14 @@ describe.skipIf(!hasPython)('kill -9', () => {
   test('after 20 kills at random moments every store holds each event once and in order', {
     timeout: 280_000
   }, async () => {
-    const events = 24_000
     const random = seeded(chooseSeed('20 kills'))
     const directory = temporaryDataDir()
     defer(() => directory.remove())
-    const args = ['--events', String(events), '--rate', '800', '--json']
-    const plan = { dataDir: directory.path, args, inFlight: 16, recovering: 4, random }
-    expect(await killRepeatedly(plan)).toEqual({ inFlight: 16, recovering: 4 })
+    const plan = { dataDir: directory.path, inFlight: 16, recovering: 4, random }
+    const { events, ...kills } = await killRepeatedly(plan)
+    expect(kills).toEqual({ inFlight: 16, recovering: 4 })
 
-    const demo = startDemo(plan)
+    const demo = startDemo(plan, events)
     defer(() => demo.end())
     expect(await demo.report()).toMatchObject({
       ingested: events,
@@ -39,16 +38,14 @@ describe.skipIf(!hasPython)('kill -9', () => {
   })
 
   test.each(Object.keys(mutations))('the harness finds the defect %s', { timeout: 150_000 }, async (name) => {
-    const events = 4_000
     const random = seeded(chooseSeed(name))
     const directory = temporaryDataDir()
     defer(() => directory.remove())
-    const args = ['--events', String(events), '--rate', '500', '--json']
     const nodeArgs = ['--import', join(import.meta.dirname, 'mutate.ts')]
-    const broken = { dataDir: directory.path, args, nodeArgs, env: { CAUSEWAY_MUTATION: name } }
-    await killRepeatedly({ ...broken, inFlight: 5, recovering: 0, random })
+    const broken = { dataDir: directory.path, nodeArgs, env: { CAUSEWAY_MUTATION: name } }
+    const { events } = await killRepeatedly({ ...broken, inFlight: 5, recovering: 0, random })
 
-    const demo = startDemo({ dataDir: directory.path, args })
+    const demo = startDemo({ dataDir: directory.path }, events)
     defer(() => demo.end())
     await settled(demo)
     const payloads = Array.from({ length: events }, (_, index) => tweetAt(demoSeed, index).json)

@@ -5,7 +5,6 @@ import { DemoProcess } from './demo-process.ts'
 
 export interface KillPlan {
   readonly dataDir: string
-  readonly args: readonly string[]
   /** Node's own arguments, for example a preload that breaks something. */
   readonly nodeArgs?: readonly string[]
   /** Variables beside our own environment. */
@@ -21,9 +20,15 @@ export interface KillPlan {
 const IN_FLIGHT_MS = 2_500
 const RECOVERY_MS = 1_500
 
+/** New events that each process is given, so that none runs dry before it is killed, however slow the machine is. */
+const EVENTS_PER_PROCESS = 1_200
+const RATE = 800
+
 export interface KillTally {
   readonly inFlight: number
   readonly recovering: number
+  /** Events that the processes together were asked for. */
+  readonly events: number
 }
 
 /**
@@ -34,10 +39,12 @@ export async function killRepeatedly(plan: KillPlan): Promise<KillTally> {
   const { random } = plan
   let inFlight = 0
   let recovering = 0
+  let events = 0
   while (inFlight < plan.inFlight || recovering < plan.recovering) {
     const left = plan.inFlight - inFlight + plan.recovering - recovering
     const early = random() < (plan.recovering - recovering) / left
-    const demo = startDemo(plan)
+    events += EVENTS_PER_PROCESS
+    const demo = startDemo(plan, events)
     if (early) {
       await demo.until('its services', () => (existsSync(join(plan.dataDir, 'demo.toml')) ? true : undefined))
       await delay(random() * RECOVERY_MS)
@@ -54,13 +61,14 @@ export async function killRepeatedly(plan: KillPlan): Promise<KillTally> {
     const { signal } = await demo.exited
     if (signal !== 'SIGKILL') throw new Error(`the demo ended before it was killed:\n${demo.said()}`)
   }
-  return { inFlight, recovering }
+  return { inFlight, recovering, events }
 }
 
-/** Starts the demo anew; what the last process said of itself is removed first. */
-export function startDemo(plan: Pick<KillPlan, 'dataDir' | 'args' | 'nodeArgs' | 'env'>): DemoProcess {
+/** Starts the demo anew, with so many events in all; what the last process said of itself is removed first. */
+export function startDemo(plan: Pick<KillPlan, 'dataDir' | 'nodeArgs' | 'env'>, events: number): DemoProcess {
   for (const name of ['endpoints.json', 'demo.toml']) rmSync(join(plan.dataDir, name), { force: true })
-  return new DemoProcess(plan.dataDir, plan.args, plan)
+  const args = ['--events', String(events), '--rate', String(RATE), '--json']
+  return new DemoProcess(plan.dataDir, args, plan)
 }
 
 /** Waits until the demo has given its report, or nothing has moved for a while with every partition at its end. */
