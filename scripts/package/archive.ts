@@ -18,7 +18,8 @@ export function archive(file: string, folder: string, names: readonly string[], 
     '--mtime=@0',
     '--mode=u=rwX,go=rX'
   ]
-  execFileSync('tar', [...options, ...names], { env: { ...process.env, XZ_OPT: '-6 -T1' } })
+  // Always two threads: their number decides how the input is cut, and so the bytes.
+  execFileSync('tar', [...options, ...names], { env: { ...process.env, XZ_OPT: '-6 -T2' } })
 }
 
 /** Lines as `sha256sum` writes and checks them. */

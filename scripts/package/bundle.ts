@@ -43,6 +43,8 @@ export async function bundle(
   for (const { path } of mends) {
     if (!mended.has(path)) throw new Error(`${path} is not in the bundle any more: its mending can go`)
   }
+  if (/\bnew Buffer\d*\(/.test(await readFile(outfile, 'utf8')))
+    throw new Error('the bundle has `new Buffer` in it')
   const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs))
   return { file: outfile, packages: packagesOf(inputs) }
 }
@@ -72,6 +74,7 @@ const mends: readonly Mend[] = [
     path: `parquetjs-lite/modules/thrift-lite/${name}.js`,
     replace: modernBuffer
   })),
+  { path: 'node-int64/Int64.js', replace: modernBuffer },
   { path: 'bintrees/lib/bintree.js', replace: [[/^ +ret = true;$/m, '']] }
 ]
 
@@ -79,7 +82,7 @@ function mending(mended: Set<string>): Plugin {
   return {
     name: 'mending',
     setup(build) {
-      build.onLoad({ filter: /[\\/](parquetjs-lite|bintrees)[\\/].*\.js$/ }, async ({ path }) => {
+      build.onLoad({ filter: /[\\/](parquetjs-lite|node-int64|bintrees)[\\/].*\.js$/ }, async ({ path }) => {
         const mend = mends.find((each) => path.endsWith(join('node_modules', each.path)))
         if (mend === undefined) return undefined
         mended.add(mend.path)
