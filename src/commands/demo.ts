@@ -11,7 +11,7 @@ export function demoCommand(program: Command, context: CommandContext): void {
     .option('--rate <n>', 'events per second (default: as fast as the road takes them)')
     .option('--input <file>', 'send the lines of this NDJSON file instead of generated events')
     .option('--port <n>', 'port of the page, 0 for a free one', '9464')
-    .option('--data-dir <dir>', 'keep everything here (default: a new temporary directory)')
+    .option('--data-dir <dir>', 'keep everything here (default: a temporary one, removed at the end)')
     .option('--exit-when-done', 'end when every event has reached every store')
     .option('--json', 'print the final counts as one JSON object')
     .option('--source-brokers <list>', 'use this Kafka cluster as the source instead of the embedded one')

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -42,6 +42,8 @@ export async function runDemo(options: DemoOptions, host: DemoHost): Promise<num
     }
   } finally {
     await dataDir.release()
+    // Nobody was told to keep a directory that nobody named.
+    if (options.dataDir === undefined) rmSync(path, { recursive: true, force: true })
   }
 }
 
