@@ -36,14 +36,17 @@ export interface Expectation extends TopicPartition {
   readonly maxBytes: number
 }
 
-/** From the shard to its writer, which answers each `take`, `add`, `produce` and `commit` with one report. */
+/**
+ * From the shard to its writer, which answers each `add`, `produce` and `commit` with one report, and reports what it
+ * took of `take` when it has room for it: at once, or with a later `produce`.
+ */
 export type WriterCommand =
   | { readonly type: 'expect'; readonly partitions: readonly Expectation[] }
   | { readonly type: 'forget'; readonly partitions: readonly TopicPartition[] }
   | { readonly type: 'take'; readonly slices: readonly FetchedSlice[] }
   /** Adds these and the shard's position partition to the transaction; the first one opens it. */
   | { readonly type: 'add'; readonly partitions: readonly TopicPartition[] }
-  /** Produces every batch taken so far. */
+  /** Produces every batch that was reported as taken so far. */
   | { readonly type: 'produce' }
   /** Produces the positions, then EndTxn. */
   | { readonly type: 'commit'; readonly positions: readonly PositionRecord[] }

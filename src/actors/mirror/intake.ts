@@ -1,12 +1,10 @@
-import { Fault, toFault } from '../../errors.ts'
-import type { Stop } from '../../machines/ledger.ts'
+import { Fault } from '../../errors.ts'
 import type { Expectation, Taken } from '../../machines/shard-protocol.ts'
-import { AbortedFilter } from '../../records/aborted.ts'
-import { batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { OutgoingBatch } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
+import { Walk } from './walk.ts'
 
 /** Batches on their way out, and the credits that keep their bytes. */
 export interface Load {
@@ -23,11 +21,20 @@ interface Expected {
 }
 
 /**
+ * Limits of a load. A transaction cannot be committed before the load under way is acknowledged, and it lives for
+ * seconds: a source of tiny batches must not fill it with more of them than the target takes in that time.
+ */
+const LOAD_BATCHES_MAX = 1_000
+const LOAD_BYTES_MAX = 16 * 1024 * 1024
+
+/**
  * Where fetched slices become batches to produce: each batch is judged by its header, and each partition is taken in
- * offset order without a gap or a repeat, whatever the fetcher delivers. No payload byte is read or copied.
+ * offset order without a gap or a repeat, whatever the fetcher delivers. No payload byte is read or copied. What does
+ * not fit into the load waits, with its credits, for the next one.
  */
 export class Intake {
   readonly #expected = new Map<string, Expected>()
+  #waiting: Walk[] = []
   #batches: OutgoingBatch[] = []
   #leases: Lease[] = []
   #records = 0
@@ -42,27 +49,41 @@ export class Intake {
   /** No slice of these is taken any more; what was taken stays. */
   forget(partitions: readonly TopicPartition[]): void {
     for (const { topic, partition } of partitions) this.#expected.delete(tp(topic, partition))
+    this.#waiting = this.#waiting.filter((walk) => {
+      if (this.#expected.has(tp(walk.slice.topic, walk.slice.partition))) return true
+      walk.end()
+      return false
+    })
   }
 
   /**
-   * Takes what fits and gives the rest back. Throws `fetch-gap` (retryable) when offsets are missing between two slices:
-   * nothing but a restore tells then where to go on.
+   * Takes what fits, gives back what nobody asked for, and keeps the rest for `takeMore`. Throws `fetch-gap` (retryable)
+   * when offsets are missing between two slices: nothing but a restore tells then where to go on.
    */
   take(slices: readonly FetchedSlice[]): Taken[] {
+    for (const slice of slices) this.#waiting.push(new Walk(slice))
+    return this.takeMore()
+  }
+
+  /** Takes of what waits as much as the load has room for. Throws as `take` does. */
+  takeMore(): Taken[] {
     const taken: Taken[] = []
-    for (const [index, slice] of slices.entries()) {
-      try {
-        const one = this.#takeOne(slice)
+    let done = 0
+    try {
+      for (const walk of this.#waiting) {
+        if (this.#isFull()) break
+        const one = this.#takeOne(walk)
         if (one !== undefined) taken.push(one)
-      } catch (error) {
-        for (const { lease } of slices.slice(index)) lease.release()
-        throw error
+        if (!walk.isOver) break
+        done++
       }
+    } finally {
+      this.#waiting.splice(0, done)
     }
     return taken
   }
 
-  /** Hands over everything taken so far. */
+  /** Hands over everything taken since the last load. */
   unload(): Load {
     const load = { batches: this.#batches, leases: this.#leases, records: this.#records, bytes: this.#bytes }
     this.#batches = []
@@ -72,83 +93,46 @@ export class Intake {
     return load
   }
 
-  #takeOne(slice: FetchedSlice): Taken | undefined {
-    const { topic, partition, fetchOffset, lease } = slice
+  /** Gives back every credit. */
+  close(): void {
+    for (const walk of this.#waiting.splice(0)) walk.end()
+    for (const lease of this.unload().leases) lease.release()
+  }
+
+  #isFull(): boolean {
+    return this.#batches.length >= LOAD_BATCHES_MAX || this.#bytes >= LOAD_BYTES_MAX
+  }
+
+  #takeOne(walk: Walk): Taken | undefined {
+    const { topic, partition, generation, fetchOffset, lastStableOffset } = walk.slice
     const key = tp(topic, partition)
     const expected = this.#expected.get(key)
-    const isStale = expected?.generation !== slice.generation || fetchOffset < expected.offset
-    if (expected === undefined || isStale) {
-      lease.release()
+    if (expected === undefined || expected.generation !== generation || this.#isRepeated(walk, expected)) {
+      walk.end()
       return undefined
     }
     if (fetchOffset > expected.offset) {
+      walk.end()
       const message = `${key}: expected offset ${expected.offset}, was given ${fetchOffset}`
       throw new Fault('fetch-gap', message, { retryable: true })
     }
-    const walk = walkBatches(slice, expected)
-    expected.offset = walk.next
-    if (walk.stop !== undefined) this.#expected.delete(key)
-    if (walk.batches.length === 0) lease.release()
-    else {
-      for (const batch of walk.batches) this.#batches.push({ topic, partition, batch })
-      this.#leases.push(lease)
-      this.#records += walk.records
-      this.#bytes += walk.bytes
-    }
-    return {
-      topic,
-      partition,
-      from: fetchOffset,
-      next: walk.next,
-      leaderEpoch: walk.leaderEpoch,
-      end: slice.lastStableOffset,
-      records: walk.records,
-      bytes: walk.bytes,
-      ...(walk.stop === undefined ? {} : { stop: walk.stop })
-    }
+    const from = expected.offset
+    const held = walk.hold()
+    const stretch = walk.stretch(expected, (batch, records) => {
+      this.#batches.push({ topic, partition, batch })
+      this.#records += records
+      this.#bytes += batch.length
+      return this.#isFull() ? 'enough' : 'more'
+    })
+    if (stretch.bytes > 0) this.#leases.push(held)
+    else held.release()
+    expected.offset = stretch.next
+    if (stretch.stop !== undefined) this.#expected.delete(key)
+    return { topic, partition, from, end: lastStableOffset, ...stretch }
   }
-}
 
-interface Walk {
-  readonly batches: Buffer[]
-  next: number
-  leaderEpoch: number
-  records: number
-  bytes: number
-  stop?: Stop
-}
-
-/** Judges the batches of a slice in order, up to the first that cannot be copied. */
-function walkBatches(slice: FetchedSlice, { offset, maxBytes }: Expected): Walk {
-  const walk: Walk = { batches: [], next: offset, leaderEpoch: -1, records: 0, bytes: 0 }
-  const aborted = new AbortedFilter(slice.aborted)
-  try {
-    for (const batch of batchesOf(slice.recordSet)) {
-      const header = readHeader(batch, 0)
-      const passing = judge(header, walk.next, aborted.isAborted(header), maxBytes)
-      if (passing === 'below-position') continue
-      if (passing === 'pass') {
-        walk.batches.push(batch)
-        walk.records += header.count
-        walk.bytes += batch.length
-      } else if (!isPassedOver(passing)) {
-        walk.stop = { standing: 'held', reason: reasonOf(passing, header.baseOffset) }
-        break
-      }
-      walk.next = header.lastOffset + 1
-      walk.leaderEpoch = header.leaderEpoch
-    }
-  } catch (error) {
-    walk.stop = { standing: 'source-corrupt', reason: toFault(error).message }
+  /** Begins before what is expected, although nothing of it was taken yet. */
+  #isRepeated({ slice, isBegun }: Walk, { offset }: Expected): boolean {
+    return !isBegun && slice.fetchOffset < offset
   }
-  return walk
-}
-
-/** Markers, aborted data and what compaction has emptied: only the position moves. */
-function isPassedOver(passing: Passing): boolean {
-  return passing === 'control' || passing === 'aborted' || passing === 'decode:empty'
-}
-
-function reasonOf(passing: Passing, offset: number): string {
-  return `the batch at offset ${offset} cannot be passed on as it is (${passing.replace('decode:', '')})`
 }

@@ -3,6 +3,7 @@ import { Fault, toFault } from '../../errors.ts'
 import type {
   PartitionFailure,
   PositionRecord,
+  Taken,
   WriterCommand,
   WriterReport
 } from '../../machines/shard-protocol.ts'
@@ -14,7 +15,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { type ProduceResult, TransactionSession } from '../kafka/producer.ts'
 import type { TopicPartition } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
-import { Intake } from './intake.ts'
+import { Intake, type Load } from './intake.ts'
 import { type Claim, encodeClaim, encodePosition } from './position-records.ts'
 import type { Restorer } from './restore.ts'
 import type { MirrorStats } from './stats.ts'
@@ -47,6 +48,8 @@ type Step = Extract<WriterCommand, { readonly type: 'add' | 'produce' | 'commit'
 const POSITIONS_PER_BATCH = 1_000
 const CORRUPT_MESSAGE = 2
 
+const nothing: Load = { batches: [], leases: [], records: 0, bytes: 0 }
+
 export function createWriter(options: WriterOptions) {
   return fromTask<void, { readonly shard: number }, WriterCommand, WriterReport>((scope) =>
     new ShardWriter(options, scope).run()
@@ -60,6 +63,8 @@ class ShardWriter {
   readonly #report: (event: WriterReport) => void
   readonly #session: TransactionSession
   readonly #intake = new Intake()
+  /** What the next `produce` is about. */
+  #load: Load = nothing
   readonly #steps: Step[] = []
   readonly #bell = new Bell()
   #isClaimed = false
@@ -107,7 +112,8 @@ class ShardWriter {
       throw error
     } finally {
       this.#session.destroy()
-      for (const lease of this.#intake.unload().leases) lease.release()
+      for (const lease of this.#load.leases) lease.release()
+      this.#intake.close()
     }
   }
 
@@ -119,19 +125,32 @@ class ShardWriter {
       case 'forget':
         this.#intake.forget(command.partitions)
         break
-      case 'take': {
-        const taken = this.#intake.take(command.slices)
-        for (const { topic, partition, records, stop } of taken) {
-          this.#options.stats.counters.recordsRead += records
-          if (stop !== undefined) this.#options.log.error({ topic, partition, ...stop }, 'a partition stops')
-        }
-        this.#report({ type: 'writer.took', taken })
+      case 'take':
+        this.#took(this.#intake.take(command.slices))
         break
-      }
+      case 'produce':
+        // The machine counts as sent what it has heard of by now; what waited for room is the next load.
+        this.#load = this.#intake.unload()
+        this.#took(this.#intake.takeMore())
+        this.#queue(command)
+        break
       default:
-        this.#steps.push(command)
-        this.#bell.ring()
+        this.#queue(command)
     }
+  }
+
+  #queue(step: Step): void {
+    this.#steps.push(step)
+    this.#bell.ring()
+  }
+
+  #took(taken: readonly Taken[]): void {
+    if (taken.length === 0) return
+    for (const { topic, partition, records, stop } of taken) {
+      this.#options.stats.counters.recordsRead += records
+      if (stop !== undefined) this.#options.log.error({ topic, partition, ...stop }, 'a partition stops')
+    }
+    this.#report({ type: 'writer.took', taken })
   }
 
   async #perform(step: Step): Promise<void> {
@@ -155,7 +174,8 @@ class ShardWriter {
   }
 
   async #produce(): Promise<void> {
-    const { batches, leases, records, bytes } = this.#intake.unload()
+    const { batches, leases, records, bytes } = this.#load
+    this.#load = nothing
     try {
       const results = await this.#session.produce(batches, this.#signal)
       const failures = failuresOf(results, (index) => batches[index]?.batch)

@@ -160,6 +160,7 @@ test('however a log is cut into slices, every batch is taken once and in order, 
         intake.take([sliceOf(part[0]?.readInt32BE(4) ?? 0, part)])
       }
       const load = intake.unload()
+      expect(intake.takeMore()).toEqual([])
       expect(load.batches.map(({ batch }) => readHeader(batch, 0).baseOffset)).toEqual(
         batches.map((batch) => readHeader(batch, 0).baseOffset)
       )
@@ -168,4 +169,51 @@ test('however a log is cut into slices, every batch is taken once and in order, 
       expect(intake.unload()).toEqual({ batches: [], leases: [], records: 0, bytes: 0 })
     })
   )
+})
+
+/** 2,500 batches of one record, in two slices; those of producer 7 before offset 1,500 are of an aborted transaction. */
+function manyTinySlices(): FetchedSlice[] {
+  const producerOf = (offset: number) => (offset === 5 || offset === 1_600 ? { producer: 7 } : {})
+  const marker = { producer: 7, control: true }
+  const batches = Array.from({ length: 2_500 }, (_, offset) =>
+    batchAt(offset, { records: 1, ...(offset === 1_500 ? marker : producerOf(offset)) })
+  )
+  const aborted = [{ producerId: 7, firstOffset: 5 }]
+  return [sliceOf(0, batches.slice(0, 2_000), { aborted }), sliceOf(2_000, batches.slice(2_000))]
+}
+
+test('more batches than a transaction should hold go in several loads, each reported when it is there', () => {
+  const intake = intakeAt(0)
+  const slices = manyTinySlices()
+  const [first] = intake.take(slices)
+  expect(first).toMatchObject({ from: 0, next: 1_001, records: 1_000 })
+  const loads = [intake.unload()]
+  const taken = intake.takeMore()
+  expect(taken).toMatchObject([
+    { from: 1_001, next: 2_000 },
+    { from: 2_000, next: 2_002, records: 2 }
+  ])
+  loads.push(intake.unload())
+  expect(intake.takeMore()).toMatchObject([{ from: 2_002, next: 2_500 }])
+  loads.push(intake.unload())
+  const offsets = loads.flatMap(({ batches }) => batches.map(({ batch }) => readHeader(batch, 0).baseOffset))
+  expect(offsets).toEqual(Array.from({ length: 2_500 }, (_, n) => n).filter((n) => n !== 5 && n !== 1_500))
+  expect(slices.every(({ lease }) => lease.bytes > 0)).toBe(true)
+  for (const { leases } of loads) for (const lease of leases) lease.release()
+  expect(slices.map(({ lease }) => lease.bytes)).toEqual([0, 0])
+})
+
+test('what waits for room is given back when its partition is forgotten or the intake closes', () => {
+  const intake = intakeAt(0)
+  const slices = manyTinySlices()
+  intake.take(slices)
+  intake.forget([{ topic: 't', partition: 0 }])
+  expect(slices.map(({ lease }) => lease.bytes > 0)).toEqual([true, false])
+  for (const lease of intake.unload().leases) lease.release()
+  expect(slices[0]?.lease.bytes).toBe(0)
+  const others = manyTinySlices()
+  intake.expect([{ topic: 't', partition: 0, offset: 0, generation: 1, maxBytes: 10_000 }])
+  intake.take(others)
+  intake.close()
+  expect(others.map(({ lease }) => lease.bytes)).toEqual([0, 0])
 })
