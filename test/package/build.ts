@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -27,6 +27,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined
   }
   const work = await mkdtemp(join(tmpdir(), 'causeway-build-stage-'))
+  await chmod(work, 0o755) // the executable is also run as a user without rights
   const remove = () => rm(work, { recursive: true, force: true })
   try {
     await runBuildStage(work)

@@ -3,7 +3,8 @@ import { dirname, join, relative } from 'node:path'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 
 /**
- * A folder in one buffer: `uint32 LE length of the index | index as JSON | zstd of all contents in the index's order`.
+ * A folder in one buffer: `uint32 LE length of the index | index as JSON | zstd, with its checksum, of all contents in
+ * the index's order`.
  * The index stands outside the compressed part, so the version is known without unpacking.
  */
 interface Index {
@@ -55,7 +56,7 @@ export async function packFolder(
   const head = Buffer.from(JSON.stringify(index))
   const length = Buffer.alloc(INDEX_AT)
   length.writeUInt32LE(head.length)
-  const params = { [constants.ZSTD_c_compressionLevel]: options.level }
+  const params = { [constants.ZSTD_c_compressionLevel]: options.level, [constants.ZSTD_c_checksumFlag]: 1 }
   return Buffer.concat([length, head, zstdCompressSync(all, { params })])
 }
 

@@ -1,0 +1,43 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { expect, test } from 'vitest'
+import { runProgram } from '../../src/commands/program.ts'
+
+async function health(url: string) {
+  const [out, err]: [string[], string[]] = [[], []]
+  const exitCode = await runProgram(['health', '--url', url], {
+    env: {},
+    cwd: '/',
+    pid: process.pid,
+    version: '1.2.3',
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+    onSignal: () => () => undefined
+  })
+  return { exitCode, out: out.join('\n'), err: err.join('\n') }
+}
+
+test('the exit code tells whether a process answers with 200', async () => {
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/healthz' ? 200 : 503).end('{}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  expect(await health(`${origin}/healthz`)).toEqual({ exitCode: 0, out: 'ok', err: '' })
+  expect(await health(`${origin}/readyz`)).toEqual({
+    exitCode: 1,
+    out: '',
+    err: `causeway: ${origin}/readyz answered 503`
+  })
+  server.close()
+  await once(server, 'close')
+  expect(await health(`${origin}/healthz`)).toMatchObject({
+    exitCode: 1,
+    err: expect.stringMatching(/^causeway: http.*\/healthz does not answer: .*ECONNREFUSED/)
+  })
+})
+
+test.each(['nowhere', 'https://127.0.0.1/healthz', 'file:///etc/passwd'])('%s is refused', async (url) => {
+  expect(await health(url)).toMatchObject({ exitCode: 2, out: '' })
+})
