@@ -11,14 +11,15 @@ const { errorCodes } = createRequire(import.meta.url)('kafkajs/src/protocol/erro
   readonly errorCodes: readonly KafkajsError[]
 }
 
-/** Kafka has renamed these since. */
+/** Kafka has renamed these since, but for the last, whose code would say `kafka-kafka-…`. */
 const renamed = new Map([
   ['UNKNOWN', 'unknown-server-error'],
   ['INVALID_TOPIC_EXCEPTION', 'invalid-topic'],
   ['NOT_LEADER_FOR_PARTITION', 'not-leader-or-follower'],
   ['GROUP_LOAD_IN_PROGRESS', 'coordinator-load-in-progress'],
   ['GROUP_COORDINATOR_NOT_AVAILABLE', 'coordinator-not-available'],
-  ['NOT_COORDINATOR_FOR_GROUP', 'not-coordinator']
+  ['NOT_COORDINATOR_FOR_GROUP', 'not-coordinator'],
+  ['KAFKA_STORAGE_ERROR', 'storage-error']
 ])
 const kebab = (type: string) => renamed.get(type) ?? type.toLowerCase().replaceAll('_', '-')
 
