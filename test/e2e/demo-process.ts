@@ -61,7 +61,7 @@ export class DemoProcess {
       if (found !== undefined) return found
       if (!this.running) throw new Error(`the demo ended before ${what}:\n${this.said()}`)
       if (Date.now() > deadline) throw new Error(`${what} took more than ${timeoutMs} ms:\n${this.said()}`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
 

@@ -21,8 +21,8 @@ const IN_FLIGHT_MS = 2_500
 const RECOVERY_MS = 1_500
 
 /** New events that each process is given, so that none runs dry before it is killed, however slow the machine is. */
-const EVENTS_PER_PROCESS = 1_200
-const RATE = 800
+const EVENTS_PER_PROCESS = 500
+const RATE = 300
 
 export interface KillTally {
   readonly inFlight: number
