@@ -20,7 +20,8 @@ const run = (command: string, args: readonly string[]) =>
 
 for (const [command, ...args] of [
   ['tsc', '--noEmit'],
-  ['biome', 'check', '.']
+  ['biome', 'check', '.'],
+  ['node', 'test/tools/prepare.ts']
 ] as const) {
   const status = run(command, args)
   if (status !== 0) process.exit(status)

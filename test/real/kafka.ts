@@ -59,7 +59,8 @@ export async function startKafka(settings: Readonly<Record<string, string>> = {}
   return { brokers: [`127.0.0.1:${port}`], pid: child.pid ?? -1, stop }
 }
 
-function kafkaLibraries(): Promise<string> {
+/** The folder with Kafka's jars, fetched when it is not in the cache. */
+export function kafkaLibraries(): Promise<string> {
   return cached('kafka', readFileSync(pom, 'utf8'), async (directory) => {
     await runOk('mvn', [
       '--batch-mode',
