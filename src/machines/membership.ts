@@ -1,4 +1,4 @@
-import { type AnyActorRef, assign, cancel, enqueueActions, fromPromise, raise, setup } from 'xstate'
+import { type AnyActorRef, assign, cancel, enqueueActions, fromPromise, raise, sendTo, setup } from 'xstate'
 import { fromTask } from '../actors/task.ts'
 import { Fault } from '../errors.ts'
 
@@ -107,6 +107,9 @@ const codeIs =
 
 const errorOf = ({ event }: { readonly event: { readonly error: unknown } }) => ({ error: event.error })
 
+/** Reports go to the parent, and nowhere where there is none. */
+const parent = ({ self }: { readonly self: AnyActorRef }): AnyActorRef => self._parent ?? self
+
 export const membershipMachine = setup({
   types: {
     context: {} as MembershipContext,
@@ -154,21 +157,23 @@ export const membershipMachine = setup({
       { id: 'session', delay: ({ context }) => context.sessionTimeoutMs }
     ),
     disarmSession: cancel('session'),
-    reportAssignment: ({ context, self }) =>
-      tell(self, { type: 'assignment', generation: context.generation, shards: context.owned }),
-    reportLost: ({ self }, params: { readonly error: unknown }) =>
-      tell(self, { type: 'membership.lost', fault: faultOf(params.error) }),
-    reportExpired: ({ context, self }) =>
-      tell(self, {
-        type: 'membership.lost',
-        fault: new Fault(
-          'session-expired',
-          `group ${context.group}: no heartbeat for ${context.sessionTimeoutMs} ms`,
-          {
-            retryable: true
-          }
-        )
-      })
+    reportAssignment: sendTo(parent, ({ context }) => ({
+      type: 'assignment',
+      generation: context.generation,
+      shards: context.owned
+    })),
+    reportLost: sendTo(parent, (_, params: { readonly error: unknown }) => ({
+      type: 'membership.lost',
+      fault: faultOf(params.error)
+    })),
+    reportExpired: sendTo(parent, ({ context }) => ({
+      type: 'membership.lost',
+      fault: new Fault(
+        'session-expired',
+        `group ${context.group}: no heartbeat for ${context.sessionTimeoutMs} ms`,
+        { retryable: true }
+      )
+    }))
   },
   delays: {
     backoff: ({ context }) => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(context.failures, 10))
@@ -327,8 +332,3 @@ export const membershipMachine = setup({
     left: { type: 'final' }
   }
 })
-
-/** Sends to the parent, if there is one: `sendParent` would put a machine without a parent into error. */
-function tell(self: AnyActorRef, report: MembershipReport): void {
-  self._parent?.send(report)
-}

@@ -46,7 +46,8 @@ interface Step {
   readonly from: State
   readonly event: Event & { readonly error?: unknown }
   readonly to: State
-  readonly actions: readonly string[]
+  /** Types of what the parent is told. */
+  readonly reports: readonly string[]
 }
 
 function walk(): Step[] {
@@ -57,7 +58,9 @@ function walk(): Step[] {
     if (from.status !== 'active') continue
     for (const event of possible(from)) {
       const [to, executed] = transition(membershipMachine, from, event)
-      steps.push({ from, event, to, actions: executed.map(({ type }) => type) })
+      const sent = executed.filter(({ type }) => type === 'xstate.sendTo')
+      const reports = sent.map(({ params }) => (params as unknown as { event: Event }).event.type)
+      steps.push({ from, event, to, reports })
       if (!seen.has(keyOf(to))) seen.set(keyOf(to), to)
     }
   }
@@ -96,14 +99,13 @@ test('heartbeats are sent only with a seat, and a seat is given up before the gr
 })
 
 test('shards change only where the parent is told, and it is told of every change', () => {
-  for (const { from, to, actions } of steps) {
+  for (const { from, to, reports } of steps) {
     if (to.status !== 'active') continue
-    const isLost = actions.includes('reportLost') || actions.includes('reportExpired')
-    if (isLost) expect(to.context.owned).toEqual([])
-    if (actions.includes('reportAssignment')) expect([from.value, to.value]).toEqual(['syncing', 'beating'])
-    const isTold = isLost || actions.includes('reportAssignment')
-    if (!isTold) expect(to.context.owned).toEqual(from.context.owned)
+    if (reports.includes('membership.lost')) expect(to.context.owned).toEqual([])
+    if (reports.includes('assignment')) expect([from.value, to.value]).toEqual(['syncing', 'beating'])
+    if (reports.length === 0) expect(to.context.owned).toEqual(from.context.owned)
   }
+  expect(new Set(steps.flatMap(({ reports }) => reports))).toEqual(new Set(['assignment', 'membership.lost']))
 })
 
 test('a rebalance keeps the shards until the answer of SyncGroup', () => {
@@ -129,7 +131,7 @@ test('a generation that went on without us costs the shards but not the member i
   const step = steps.find(({ from, event }) => from.value === 'beating' && event.error === passedOver)
   expect(step?.to.value).toBe('joining')
   expect(step?.to.context).toMatchObject({ memberId: 'm', owned: [] })
-  expect(step?.actions).toContain('reportLost')
+  expect(step?.reports).toContain('membership.lost')
 })
 
 test('leave ends the machine from every state, whatever the coordinator answers', () => {
