@@ -1,13 +1,13 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
 /**
- * Tests spawn brokers and databases: two workers fit two cores, and a hanging test must not hang the run.
- * `test/package/` has a config of its own.
+ * The quick tier. Tests spawn brokers and databases: two workers fit two cores, and a hanging test must not hang the run.
+ * `test/real/` and `test/package/` belong to the real tier (vitest.real.config.ts).
  */
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/package/**'],
+    exclude: [...configDefaults.exclude, 'test/package/**', 'test/real/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

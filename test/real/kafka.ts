@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { cached } from '../tools/cache.ts'
 import { toolMissing } from '../tools/require.ts'
 import { runOk } from '../tools/run.ts'
+import { freePorts, startService } from '../tools/service.ts'
 
 const pom = join(import.meta.dirname, 'kafka', 'pom.xml')
 
@@ -25,7 +24,7 @@ export interface RealKafka {
 export async function startKafka(settings: Readonly<Record<string, string>> = {}): Promise<RealKafka> {
   const libraries = await kafkaLibraries()
   const directory = mkdtempSync(join(tmpdir(), 'causeway-kafka-'))
-  const [port, controllerPort] = await freePorts(2)
+  const [port = -1, controllerPort = -1] = await freePorts(2)
   const file = join(directory, 'server.properties')
   writeFileSync(file, properties({ directory, port, controllerPort, settings }))
   const java = ['-cp', `${libraries}/*`, '-Xmx512m', '-Xms128m']
@@ -38,25 +37,17 @@ export async function startKafka(settings: Readonly<Record<string, string>> = {}
     '-c',
     file
   ])
-  const log: string[] = []
-  const child = spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      log.push(chunk.toString())
-      if (log.length > 200) log.shift()
-    })
-  }
+  const service = await startService({
+    name: 'Kafka',
+    command: 'java',
+    args: [...java, 'kafka.Kafka', file],
+    ready: (printed) => printed.includes('Kafka Server started')
+  })
   const stop = async () => {
-    await end(child)
+    await service.stop()
     rmSync(directory, { recursive: true, force: true })
   }
-  try {
-    await until(() => log.some((line) => line.includes('Kafka Server started')), child, log)
-  } catch (error) {
-    await stop()
-    throw error
-  }
-  return { brokers: [`127.0.0.1:${port}`], pid: child.pid ?? -1, stop }
+  return { brokers: [`127.0.0.1:${port}`], pid: service.pid, stop }
 }
 
 /** The folder with Kafka's jars, fetched when it is not in the cache. */
@@ -101,45 +92,6 @@ function properties({ directory, port, controllerPort, settings }: Properties): 
   return Object.entries(all)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
-}
-
-async function until(ready: () => boolean, child: ChildProcess, log: readonly string[]): Promise<void> {
-  const deadline = Date.now() + 90_000
-  while (!ready()) {
-    if (child.exitCode !== null || Date.now() > deadline) {
-      throw new Error(`Kafka did not start:\n${log.join('').slice(-3_000)}`)
-    }
-    await delay(50)
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-  await ended
-  clearTimeout(timer)
-}
-
-/** Ports that are free now; the listeners that found them are closed together, so that no two are equal. */
-async function freePorts(count: 2): Promise<[number, number]>
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.on('error', reject)
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address()
-            resolve(typeof address === 'object' && address !== null ? address.port : -1)
-          })
-        })
-    )
-  )
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
 
 function works(command: string, argument: string): boolean {

@@ -1,10 +1,10 @@
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { type Reader, Writer } from '../../../src/embedded/broker/wire.ts'
+import { newPartition } from '../../conformance/broker/bench.ts'
+import { RawClient } from '../../conformance/broker/raw-client.ts'
+import { batch, fetch, listOffset, produce } from '../../conformance/broker/requests.ts'
 import { chooseSeed, seeded } from '../../e2e/random.ts'
-import { newPartition } from './conformance/bench.ts'
-import { RawClient } from './conformance/raw-client.ts'
-import { batch, fetch, listOffset, produce } from './conformance/requests.ts'
 import { brokerIn, clientOf, temporaryDirectory } from './support.ts'
 
 test('requests on one connection are answered in order, also behind one that waits', async () => {

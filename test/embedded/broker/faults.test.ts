@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { fresh, newPartition, newProducer, until } from './conformance/bench.ts'
-import { commitOffset, fetchOffset } from './conformance/group-requests.ts'
-import { batch, fetch, fetchInSession, listOffset, produce } from './conformance/requests.ts'
-import { addPartitions, endTxn } from './conformance/transaction-requests.ts'
+import { fresh, newPartition, newProducer, until } from '../../conformance/broker/bench.ts'
+import { commitOffset, fetchOffset } from '../../conformance/broker/group-requests.ts'
+import { batch, fetch, fetchInSession, listOffset, produce } from '../../conformance/broker/requests.ts'
+import { addPartitions, endTxn } from '../../conformance/broker/transaction-requests.ts'
 import { brokerIn, clientOf, temporaryDirectory } from './support.ts'
 
 const storageError = 56

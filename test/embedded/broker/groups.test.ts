@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { until } from './conformance/bench.ts'
-import { heartbeat, type Identity, type Joined, join, sync } from './conformance/group-requests.ts'
-import type { RawClient } from './conformance/raw-client.ts'
+import { until } from '../../conformance/broker/bench.ts'
+import { heartbeat, type Identity, type Joined, join, sync } from '../../conformance/broker/group-requests.ts'
+import type { RawClient } from '../../conformance/broker/raw-client.ts'
 import { brokerIn, clientOf, temporaryDirectory } from './support.ts'
 
 /** What ends by the clock: delays, rebalances that not everybody attends, ids and assignments nobody fetches. */

@@ -1,6 +1,6 @@
 import { type Consumer, Kafka, logLevel, Partitioners } from 'kafkajs'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { fresh } from './conformance/bench.ts'
+import { fresh } from '../../conformance/broker/bench.ts'
 import { brokerIn, temporaryDirectory } from './support.ts'
 
 /** kafkajs' own clients, whole: what its loops need of a broker is there. */

@@ -3,12 +3,19 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { encodeBatch } from '../../../src/records/record.ts'
+import { newProducer, settled, until } from '../../conformance/broker/bench.ts'
+import { RawClient } from '../../conformance/broker/raw-client.ts'
+import {
+  type At,
+  batch,
+  createTopic,
+  listOffset,
+  type Producer,
+  produce
+} from '../../conformance/broker/requests.ts'
+import { addPartitions, endTxn } from '../../conformance/broker/transaction-requests.ts'
 import { chooseSeed, seeded } from '../../e2e/random.ts'
 import { type BrokerProcess, spawnBroker } from './broker-process.ts'
-import { newProducer, settled, until } from './conformance/bench.ts'
-import { RawClient } from './conformance/raw-client.ts'
-import { type At, batch, createTopic, listOffset, type Producer, produce } from './conformance/requests.ts'
-import { addPartitions, endTxn } from './conformance/transaction-requests.ts'
 import { committedValues, temporaryDirectory } from './support.ts'
 
 const KILLS = 8

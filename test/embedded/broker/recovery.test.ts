@@ -1,14 +1,14 @@
 import { appendFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fresh, newPartition, newProducer, settled, until } from './conformance/bench.ts'
+import { fresh, newPartition, newProducer, settled, until } from '../../conformance/broker/bench.ts'
 import {
   commitOffset,
   fetchOffset,
   heartbeat,
   join as joinGroup,
   sync
-} from './conformance/group-requests.ts'
+} from '../../conformance/broker/group-requests.ts'
 import {
   batch,
   createTopic,
@@ -19,14 +19,14 @@ import {
   listOffset,
   metadata,
   produce
-} from './conformance/requests.ts'
+} from '../../conformance/broker/requests.ts'
 import {
   addOffsets,
   addPartitions,
   endTxn,
   initProducerId,
   txnOffsetCommit
-} from './conformance/transaction-requests.ts'
+} from '../../conformance/broker/transaction-requests.ts'
 import { brokerIn, clientOf, committedValues, temporaryDirectory } from './support.ts'
 
 test('a restart keeps topics, records, offsets, members and the cluster id', async () => {

@@ -6,8 +6,8 @@ import { type BrokerOptions, type EmbeddedBroker, startBroker } from '../../../s
 import { AbortedFilter } from '../../../src/records/aborted.ts'
 import { batchesOf, readHeader } from '../../../src/records/batch.ts'
 import { decodeRecords } from '../../../src/records/record.ts'
-import { RawClient } from './conformance/raw-client.ts'
-import { type At, fetch } from './conformance/requests.ts'
+import { RawClient } from '../../conformance/broker/raw-client.ts'
+import { type At, fetch } from '../../conformance/broker/requests.ts'
 
 /** A directory that is gone after the test. */
 export function temporaryDirectory(): string {

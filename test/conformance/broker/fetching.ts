@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { batchesOf, readHeader } from '../../../../src/records/batch.ts'
+import { batchesOf, readHeader } from '../../../src/records/batch.ts'
 import { newPartition, type Subject, settled, until, withClient } from './bench.ts'
 import type { RawClient } from './raw-client.ts'
 import {

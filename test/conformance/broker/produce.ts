@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { at, bit, readHeader } from '../../../../src/records/batch.ts'
-import { crc32c } from '../../../../src/records/crc32c.ts'
-import { decodeRecords, encodeBatch } from '../../../../src/records/record.ts'
+import { at, bit, readHeader } from '../../../src/records/batch.ts'
+import { crc32c } from '../../../src/records/crc32c.ts'
+import { decodeRecords, encodeBatch } from '../../../src/records/record.ts'
 import { newPartition, newProducer, type Subject, withClient } from './bench.ts'
 import { batch, fetch, type Produced, produce } from './requests.ts'
 

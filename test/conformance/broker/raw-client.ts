@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import { FrameReader } from '../../../../src/embedded/broker/frames.ts'
-import { Reader, Writer } from '../../../../src/embedded/broker/wire.ts'
+import { FrameReader } from '../../../src/embedded/broker/frames.ts'
+import { Reader, Writer } from '../../../src/embedded/broker/wire.ts'
 
 /** A request of any API, byte for byte as a test wants it. */
 export interface RawRequest<Response> {

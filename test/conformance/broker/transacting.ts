@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { at, batchesOf, readHeader } from '../../../../src/records/batch.ts'
+import { at, batchesOf, readHeader } from '../../../src/records/batch.ts'
 import { fresh, newPartition, newProducer, type Subject, settled, until, withClient } from './bench.ts'
 import { commitOffset, fetchOffset } from './group-requests.ts'
 import type { RawClient } from './raw-client.ts'

@@ -1,5 +1,5 @@
-import type { Reader, Writer } from '../../../../src/embedded/broker/wire.ts'
-import { encodeBatch, type Record } from '../../../../src/records/record.ts'
+import type { Reader, Writer } from '../../../src/embedded/broker/wire.ts'
+import { encodeBatch, type Record } from '../../../src/records/record.ts'
 import type { RawRequest } from './raw-client.ts'
 
 /** Requests for one topic-partition each, as the conformance suite needs them. */

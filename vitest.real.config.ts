@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+/** The real tier: every conformance suite on every real service, the road on real services, and the executable. */
+export default defineConfig({
+  test: {
+    include: ['test/conformance/**/*.test.ts', 'test/real/**/*.test.ts', 'test/package/**/*.test.ts'],
+    env: { CAUSEWAY_TIER: 'real' },
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    teardownTimeout: 30_000
+  }
+})
