@@ -1,0 +1,10 @@
+/**
+ * What a real service cannot do, with the reason: `<protocol> on <subject>: <property>`, the property as its titles
+ * joined by `: `. The suites leave these out for that subject, and the printed table says why.
+ */
+export const lacking: Readonly<Record<string, string>> = {}
+
+/** Whether this subject is expected to hold the property; suites register only such tests. */
+export function holds(subject: string, property: string): boolean {
+  return !(`${subject}: ${property}` in lacking)
+}

