@@ -31,16 +31,20 @@ export function runCommand(program: Command, context: CommandContext): void {
     )
 }
 
+/** By then the roles have connected and loaded what they need. */
+const SETTLED_MS = 3_000
+
 async function run(
   roles: readonly RoleName[] | 'all',
   file: string,
   context: CommandContext
 ): Promise<number> {
   // Loaded here, so that `--help` and a misspelt role need not wait for it.
-  const [{ loadConfig }, { createLogger }, { startWorker }] = await Promise.all([
+  const [{ loadConfig }, { createLogger }, { startWorker }, { compactHeap }] = await Promise.all([
     import('../config.ts'),
     import('../log.ts'),
-    import('../worker.ts')
+    import('../worker.ts'),
+    import('../worker/heap.ts')
   ])
   const config = loadConfig(resolve(context.cwd, file), context.env)
   const log = createLogger(config.log)
@@ -49,9 +53,11 @@ async function run(
     log.info({ signal }, 'signal received')
     worker.stop()
   })
+  const settling = setTimeout(compactHeap, SETTLED_MS)
   try {
     return await worker.done
   } finally {
+    clearTimeout(settling)
     ignore()
   }
 }
