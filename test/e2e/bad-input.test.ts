@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startBroker } from '../../src/embedded/broker/broker.ts'
 import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
+import { fromSources } from '../support/causeway-process.ts'
 import { cleanups } from '../tools/cleanup.ts'
 import { type RunResult, run } from '../tools/run.ts'
-import { DemoProcess, main, temporaryDataDir } from './demo-process.ts'
+import { DemoProcess, temporaryDataDir } from './demo-process.ts'
 
 const defer = cleanups()
+const [node = '', ...main] = fromSources
 
 const causeway = (args: readonly string[]): Promise<RunResult> =>
-  run(process.execPath, [main, ...args], { timeoutMs: 30_000 })
+  run(node, [...main, ...args], { timeoutMs: 30_000 })
 
 /** The lines that a person reads: all of standard error that is not a log entry. */
 const told = ({ stderr }: RunResult) =>
