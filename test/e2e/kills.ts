@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fetchState, hasIngested, isLagging, type WorkerState } from '../support/worker-state.ts'
 import { DemoProcess } from './demo-process.ts'
 
 export interface KillPlan {
@@ -88,43 +89,20 @@ export async function settled(demo: DemoProcess): Promise<void> {
 /** Longer than the sinks and the loader take between two steps. */
 const STILL_MS = 4_000
 
-interface State {
-  readonly unready: readonly string[]
-  readonly roles: readonly {
-    readonly role: string
-    readonly counters: Readonly<Record<string, number>>
-    readonly partitions: readonly { readonly position: number; readonly end: number }[]
-  }[]
-}
-
 /** Whether this process has committed something new. */
 export async function hasMoved(demo: DemoProcess): Promise<boolean> {
   const state = await stateOf(demo)
-  return (
-    state?.roles.some(({ role, counters }) => role === 'ingest' && (counters.recordsWritten ?? 0) > 0) ??
-    false
-  )
+  return state !== undefined && hasIngested(state)
 }
 
-/** Whether some partition's position is behind its end: then a kill cuts work in two. */
+/** Whether a kill now would cut work in two. */
 async function lagging(demo: DemoProcess): Promise<boolean> {
   const state = await stateOf(demo)
   return state !== undefined && isLagging(state)
 }
 
-function isLagging({ roles }: State): boolean {
-  return roles.some(({ partitions }) =>
-    partitions.some(({ position, end }) => position >= 0 && end > position)
-  )
-}
-
 /** What the demo says of itself; `undefined` while it does not answer. */
-export async function stateOf(demo: DemoProcess): Promise<State | undefined> {
+export async function stateOf(demo: DemoProcess): Promise<WorkerState | undefined> {
   if (!existsSync(join(demo.dataDir, 'endpoints.json'))) return undefined
-  try {
-    const response = await fetch(`${demo.endpoints().http.url}/api/state`)
-    return (await response.json()) as State
-  } catch {
-    return undefined
-  }
+  return fetchState(demo.endpoints().http.url)
 }

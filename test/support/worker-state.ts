@@ -1,0 +1,37 @@
+/** What `/api/state` says, as far as tests of whole processes read it. */
+export interface WorkerState {
+  readonly unready: readonly string[]
+  readonly roles: readonly {
+    readonly role: string
+    readonly state: string
+    readonly counters: Readonly<Record<string, number>>
+    readonly partitions: readonly {
+      readonly topic: string
+      readonly partition: number
+      readonly position: number
+      readonly end: number
+    }[]
+  }[]
+}
+
+/** The worker's state; `undefined` while it does not answer. */
+export async function fetchState(url: string): Promise<WorkerState | undefined> {
+  try {
+    const response = await fetch(`${url}/api/state`)
+    return (await response.json()) as WorkerState
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether this process has committed something new. */
+export function hasIngested({ roles }: WorkerState): boolean {
+  return roles.some(({ role, counters }) => role === 'ingest' && (counters.recordsWritten ?? 0) > 0)
+}
+
+/** Whether some partition's position is behind its end: then a kill cuts work in two. */
+export function isLagging({ roles }: WorkerState): boolean {
+  return roles.some(({ partitions }) =>
+    partitions.some(({ position, end }) => position >= 0 && end > position)
+  )
+}
