@@ -4,6 +4,8 @@ export interface WorkerState {
   readonly roles: readonly {
     readonly role: string
     readonly state: string
+    readonly notes: readonly string[]
+    readonly lastFault?: { readonly code: string; readonly message: string }
     readonly counters: Readonly<Record<string, number>>
     readonly partitions: readonly {
       readonly topic: string
@@ -15,9 +17,10 @@ export interface WorkerState {
 }
 
 /** The worker's state; `undefined` while it does not answer. */
-export async function fetchState(url: string): Promise<WorkerState | undefined> {
+export async function fetchState(url: string, token?: string): Promise<WorkerState | undefined> {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
   try {
-    const response = await fetch(`${url}/api/state`)
+    const response = await fetch(`${url}/api/state`, { headers })
     return (await response.json()) as WorkerState
   } catch {
     return undefined
