@@ -1,6 +1,8 @@
 /** Downloads what the tests need, before any test's clock runs: on a fresh machine that takes minutes. */
+import { hasHdfs, prepareHdfs } from '../real/hdfs.ts'
 import { hasKafka, kafkaLibraries } from '../real/kafka.ts'
 import { hasPython, pythonPackages } from './python.ts'
 
 if (hasPython) await pythonPackages()
 if (hasKafka) await kafkaLibraries()
+if (hasHdfs) await prepareHdfs()
