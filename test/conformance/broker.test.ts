@@ -11,8 +11,8 @@ import { producing } from './broker/produce.ts'
 import { transacting } from './broker/transacting.ts'
 
 /** One suite, two brokers: what the embedded one answers is what Apache Kafka answers. */
-describe('embedded broker', () => conformance(startEmbedded))
-describe.skipIf(!hasKafka)('Apache Kafka', () => conformance(startReal))
+describe('Kafka broker on embedded', () => conformance(startEmbedded))
+describe.skipIf(!hasKafka)('Kafka broker on Apache Kafka 4.1.1', () => conformance(startReal))
 
 interface Started extends Subject {
   stop(): Promise<void>
