@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import Connection, { type KafkajsLogger, type KafkajsSocket } from 'kafkajs/src/network/connection.js'
 import protocol from 'kafkajs/src/protocol/requests/index.js'
 import { Fault, toFault } from '../../errors.ts'
-import type { FramedSocket } from './socket.ts'
+import { type FramedSocket, isTlsError, type TlsOptions, tlsReason } from './socket.ts'
 
 export interface SaslOptions {
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
@@ -15,6 +15,8 @@ export interface HandshakeOptions {
   readonly port: number
   readonly clientId: string
   readonly sasl?: SaslOptions | undefined
+  /** What the socket was opened with, for faults to tell what may be missing. */
+  readonly tls?: TlsOptions | undefined
   readonly connectTimeoutMs: number
 }
 
@@ -41,33 +43,59 @@ export async function handshake(
     socket.destroy()
   }, options.connectTimeoutMs)
   const onLost = () => standIn.emit('end')
-  const onError = () => {}
+  let lost: Error | undefined
+  const onError = (error: Error) => {
+    lost ??= error
+  }
   socket.on('close', onLost).on('end', onLost).on('error', onError)
-  frames.raw = (bytes) => standIn.emit('data', bytes)
+  frames.raw = (bytes) => {
+    if (isTlsAlert(bytes)) lost = new Fault('tls-failed', 'the broker speaks TLS, and no tls is configured')
+    standIn.emit('data', bytes)
+  }
   try {
     await connection.connect()
     const offered = await apiVersions(connection)
     connection.setVersions(Object.fromEntries(offered))
     connection.setSupportAuthenticationProtocol(offered.has(SASL_AUTHENTICATE))
-    if (options.sasl !== undefined) await authenticate(connection, socket)
+    if (options.sasl !== undefined) await authenticate(connection, socket, options.sasl)
     return new Map([...offered].map(([key, { maxVersion }]) => [key, maxVersion]))
   } catch (error) {
-    const address = `${options.host}:${options.port}`
-    if (timedOut) throw new Fault('connect-timed-out', `${address}: no handshake`, { retryable: true })
-    if (error instanceof Fault) throw new Fault(error.code, `${address}: ${error.message}`, { cause: error })
-    if (socket.destroyed || socket.readableEnded) {
-      throw new Fault('unreachable', `${address}: closed during the handshake`, {
-        cause: error,
-        retryable: true
-      })
+    if (timedOut) {
+      const what = `${options.host}:${options.port}: no handshake`
+      throw new Fault('connect-timed-out', what, { retryable: true })
     }
-    throw toFault(error)
+    throw handshakeFault(error, lost, socket.destroyed || socket.readableEnded, options)
   } finally {
     clearTimeout(timer)
     frames.raw = () => {}
     connection.requestQueue.destroy()
     socket.removeListener('close', onLost).removeListener('end', onLost).removeListener('error', onError)
   }
+}
+
+function handshakeFault(
+  error: unknown,
+  lost: Error | undefined,
+  isClosed: boolean,
+  { host, port, tls }: HandshakeOptions
+): Fault {
+  const address = `${host}:${port}`
+  const known = lost instanceof Fault ? lost : error
+  if (known instanceof Fault) return new Fault(known.code, `${address}: ${known.message}`, { cause: error })
+  // TLS 1.3 lets the client finish before the broker has looked at its certificate.
+  const hint = tls?.cert === undefined ? '; it may want a client certificate, and none is configured' : ''
+  if (lost !== undefined && isTlsError(lost)) {
+    return new Fault('tls-failed', `${address}: ${tlsReason(lost)}${hint}`, { cause: lost })
+  }
+  if (!isClosed) return toFault(error)
+  const missing = tls === undefined ? '; it may want TLS, and none is configured' : hint
+  const what = `${address}: closed during the handshake${missing}`
+  return new Fault('unreachable', what, { cause: lost ?? error, retryable: true })
+}
+
+/** A TLS record with an alert: what a TLS listener says to bytes that are none. As Kafka it would be a frame of 350 MB. */
+function isTlsAlert(bytes: Buffer): boolean {
+  return bytes[0] === 0x15 && bytes[1] === 3
 }
 
 function newConnection(standIn: StandIn, options: HandshakeOptions): Connection {
@@ -112,25 +140,32 @@ async function apiVersions(connection: Connection): Promise<Map<number, VersionR
       const answer = await connection.send(ApiVersions.protocol({ version })())
       return new Map(answer.apiVersions.map(({ apiKey, ...range }) => [apiKey, range]))
     } catch (error) {
-      if (!isUnsupportedVersion(error)) throw error
+      if (typeOf(error) !== 'UNSUPPORTED_VERSION') throw error
       refused = error
     }
   }
   throw new Fault('broker-too-old', `no common version of API ${API_VERSIONS}`, { cause: refused })
 }
 
-function isUnsupportedVersion(error: unknown): boolean {
-  return error instanceof Error && 'type' in error && error.type === 'UNSUPPORTED_VERSION'
+/** The name of the protocol's error code, if kafkajs threw it for one. */
+function typeOf(error: unknown): unknown {
+  return error instanceof Error && 'type' in error ? error.type : undefined
 }
 
-async function authenticate(connection: Connection, socket: Socket): Promise<void> {
+async function authenticate(
+  connection: Connection,
+  socket: Socket,
+  { mechanism }: SaslOptions
+): Promise<void> {
   try {
     await connection.authenticate()
   } catch (error) {
     if (socket.destroyed || socket.readableEnded) throw error
-    throw new Fault('authentication-failed', error instanceof Error ? error.message : 'SASL failed', {
-      cause: error
-    })
+    const said = error instanceof Error ? error.message : 'refused'
+    const named = said.startsWith('SASL') ? said : `SASL ${mechanism}: ${said}`
+    const isUnasked = typeOf(error) === 'ILLEGAL_SASL_STATE'
+    const what = isUnasked ? `${named}; the listener may be one without SASL` : named
+    throw new Fault('authentication-failed', what, { cause: error })
   }
 }
 

@@ -90,6 +90,7 @@ class SocketLink implements Link {
   readonly #pending: Pending[] = []
   #correlationId = 0
   #state: 'open' | 'closing' = 'open'
+  #hasAnswered = false
   /** Why the link ends; stays undefined when its owner wanted it. */
   #reason: Fault | undefined
 
@@ -111,7 +112,7 @@ class SocketLink implements Link {
     const onAbort = () => this.destroy()
     signal.addEventListener('abort', onAbort, { once: true })
     socket.on('error', (error) => this.destroy(toFault(error)))
-    socket.on('end', () => this.destroy(this.#fault('the broker closed the connection')))
+    socket.on('end', () => this.destroy(this.#fault(`the broker closed the connection${this.#hint()}`)))
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         signal.removeEventListener('abort', onAbort)
@@ -184,6 +185,7 @@ class SocketLink implements Link {
       return
     }
     this.#pending.shift()
+    this.#hasAnswered = true
     clearTimeout(pending.timer)
     // Response header v1 carries tagged fields; no broker sends any with the answers we ask for.
     pending.resolve(frame.subarray(pending.flexible ? 5 : 4))
@@ -197,6 +199,12 @@ class SocketLink implements Link {
   #reject({ name, timer, reject }: Pending): void {
     clearTimeout(timer)
     reject(this.#reason ?? this.#fault(`${name} was given up`))
+  }
+
+  /** A listener that wants SASL answers nobody without it. */
+  #hint(): string {
+    if (this.#hasAnswered || this.#options.sasl !== undefined) return ''
+    return ' before it answered; it may want SASL, and none is configured'
   }
 
   #fault(what: string): Fault {

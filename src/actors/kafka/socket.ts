@@ -85,7 +85,25 @@ function secured(target: net.TcpNetConnectOpts, host: string, options: TlsOption
 function connectFault(error: Error, address: string, secure: boolean): Fault {
   const fault = toFault(error)
   if (fault.code === 'unknown' && secure) {
-    return new Fault('tls-failed', `${address}: ${error.message}`, { cause: error })
+    return new Fault('tls-failed', `${address}: ${tlsReason(error)}`, { cause: error })
   }
-  return new Fault(fault.code, `${address}: ${fault.message}`, { cause: error, retryable: fault.retryable })
+  // What a plain-text listener does with the first bytes of TLS; `ECONNRESET` can only come after it has accepted.
+  const hint = secure && systemCode(error) === 'ECONNRESET' ? '; its listener may be one without TLS' : ''
+  const { code, retryable } = fault
+  return new Fault(code, `${address}: ${fault.message}${hint}`, { cause: error, retryable })
+}
+
+/** Whether OpenSSL gave the connection up, as it does upon an alert of the other side. */
+export function isTlsError(error: Error): boolean {
+  return systemCode(error)?.startsWith('ERR_SSL') === true
+}
+
+/** What OpenSSL or Node found wrong, without the place in OpenSSL's source and without advice for command lines. */
+export function tlsReason(error: Error): string {
+  const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message
+  return reason.split('; if the root CA')[0] ?? reason
+}
+
+function systemCode(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -83,6 +83,20 @@ test('a connection that the broker ends rejects what is pending', async () => {
   expect(await link.closed).toMatchObject({ code: 'link-closed' })
 })
 
+test('a broker that closes before its first answer may want SASL; one that has answered does not', async () => {
+  const { link } = await linkTo({ [ECHO]: () => 'close' })
+  await expect(link.call(echo())).rejects.toMatchObject({
+    code: 'link-closed',
+    message: expect.stringContaining('may want SASL, and none is configured'),
+    retryable: true
+  })
+  let calls = 0
+  const answered = await linkTo({ [ECHO]: () => (calls++ === 0 ? Buffer.from('!') : 'close') })
+  await answered.link.call(echo())
+  const second = answered.link.call(echo())
+  await expect(second).rejects.toMatchObject({ message: expect.not.stringContaining('SASL') })
+})
+
 test('an answer that cannot be read ends the link and is not retried', async () => {
   const { link } = await linkTo({ [ECHO]: echoes })
   const unreadable = { ...echo(Buffer.from('1')), decode: () => Promise.reject(new RangeError('short')) }

@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TlsOptions as ServerOptions } from 'node:tls'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openLink } from '../../../src/actors/kafka/link.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
@@ -25,14 +27,37 @@ afterAll(() => rmSync(directory, { recursive: true }))
 const ECHO = 99
 const large = Buffer.alloc(3 * 1024 * 1024, 'y')
 
-async function link(tls: { ca?: string; serverName?: string }) {
+interface Trust {
+  readonly ca?: string
+  readonly serverName?: string
+}
+
+async function link(tls: Trust, more: ServerOptions = {}) {
   const broker = await ScriptedBroker.start({
     scripts: { [ECHO]: () => large },
     versions: { [ECHO]: 0 },
-    tls: pem
+    tls: { ...pem, ...more }
   })
-  const where = { host: '127.0.0.1', port: broker.port, clientId: 'test', tls }
-  return openLink({ ...where, connectTimeoutMs: 5_000, requestTimeoutMs: 5_000 }, never)
+  return openLink(optionsFor(broker.port, tls), never)
+}
+
+function optionsFor(port: number, tls?: Trust) {
+  const where = { host: '127.0.0.1', port, clientId: 'test', tls }
+  return { ...where, connectTimeoutMs: 5_000, requestTimeoutMs: 5_000 }
+}
+
+/** A listener that does one thing with what it is sent first. */
+async function listener(answer: (socket: Socket) => void): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => answer(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+  })
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : -1
 }
 
 test.skipIf(!hasOpenssl)('frames are read straight from TLS', async () => {
@@ -47,4 +72,38 @@ test.skipIf(!hasOpenssl)('a certificate that does not fit is no passing fault', 
   await expect(link({})).rejects.toMatchObject({ code: 'tls-failed', retryable: false })
   const misnamed = link({ ca: pem.cert, serverName: 'other.test' })
   await expect(misnamed).rejects.toMatchObject({ code: 'tls-failed', retryable: false })
+})
+
+test.skipIf(!hasOpenssl)('a broker that wants a certificate of ours says so', async () => {
+  const trust = { ca: pem.cert, serverName: 'kafka.test' }
+  const asked = link(trust, { requestCert: true, rejectUnauthorized: true })
+  await expect(asked).rejects.toMatchObject({
+    code: 'tls-failed',
+    message: expect.stringMatching(/^127\.0\.0\.1:\d+: .*certificate.* none is configured$/),
+    retryable: false
+  })
+})
+
+test('plain text to a TLS listener: its alert is understood, and no passing fault', async () => {
+  const port = await listener((socket) => socket.end(Buffer.from('15030300020250', 'hex')))
+  await expect(openLink(optionsFor(port), never)).rejects.toMatchObject({
+    code: 'tls-failed',
+    message: `127.0.0.1:${port}: the broker speaks TLS, and no tls is configured`,
+    retryable: false
+  })
+})
+
+test('a connection that is closed in the handshake may be one for TLS, or one without; it may also pass', async () => {
+  const silent = await listener((socket) => socket.end())
+  await expect(openLink(optionsFor(silent), never)).rejects.toMatchObject({
+    code: 'unreachable',
+    message: `127.0.0.1:${silent}: closed during the handshake; it may want TLS, and none is configured`,
+    retryable: true
+  })
+  const plain = await listener((socket) => socket.resetAndDestroy())
+  await expect(openLink(optionsFor(plain, {}), never)).rejects.toMatchObject({
+    code: 'unreachable',
+    message: expect.stringContaining('its listener may be one without TLS'),
+    retryable: true
+  })
 })
