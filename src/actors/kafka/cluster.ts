@@ -42,6 +42,7 @@ export interface OffsetQuery extends TopicPartition {
 
 const { CreateTopics, DescribeConfigs, GroupCoordinator, ListOffsets } = protocol.requests
 const TOPIC_RESOURCE = 2
+const LEADER_NOT_AVAILABLE = 5
 const TOPIC_ALREADY_EXISTS = 36
 const nothing: Metadata = { clusterId: undefined, controllerId: -1, brokers: new Map(), topics: new Map() }
 
@@ -201,7 +202,7 @@ export class Cluster {
     found: Map<string, number>,
     signal: AbortSignal
   ): Promise<Fault | undefined> {
-    if (node < 0) return kafkaFault(5, describe(queries))
+    if (node < 0) return this.#leaderless(queries)
     const byTopic = Map.groupBy(queries, ({ topic }) => topic)
     const topics = [...byTopic].map(([topic, partitions]) => ({ topic, partitions }))
     try {
@@ -220,6 +221,12 @@ export class Cluster {
       signal.throwIfAborted()
       return toFault(error)
     }
+  }
+
+  /** Why partitions have no leader: their topic may be one that we may not see. */
+  #leaderless(queries: readonly TopicPartition[]): Fault {
+    const errors = queries.map(({ topic }) => this.#cached.topics.get(topic)?.error ?? 0)
+    return kafkaFault(errors.find((error) => error !== 0) ?? LEADER_NOT_AVAILABLE, describe(queries))
   }
 
   #retrying<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {

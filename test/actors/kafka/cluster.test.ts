@@ -119,6 +119,17 @@ test('what passes by itself is asked again: no leader, no coordinator', async ()
   expect(await cluster.coordinator('group', 'g', signal)).toBe(1)
 })
 
+test('offsets of a topic that we may not see: the refusal is told at once, not that there is no leader', async () => {
+  const { world, cluster } = await ScriptedCluster.start()
+  world.topic.error = 29
+  const query = [{ topic: 't', partition: 0, timestamp: -1 }] as const
+  await expect(cluster.listOffsets(query, 0, AbortSignal.timeout(5_000))).rejects.toMatchObject({
+    code: 'kafka-topic-authorization-failed',
+    retryable: false,
+    message: expect.stringContaining('t-0')
+  })
+})
+
 test('retrying ends at the request time-out', async () => {
   const { broker, signal } = await EmbeddedWorld.start()
   broker.faults.add({ subject: /^FindCoordinator /, action: { type: 'answer', code: 15 }, times: 1_000 })
