@@ -1,14 +1,17 @@
+import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { bodyOf, isDiskFull, type Reply } from '../http-service.ts'
-import { RemoteError } from './errors.ts'
+import { BYTES_PER_CRC, checksumOf } from './checksum.ts'
+import { dataNodeHeaders, RemoteError } from './errors.ts'
 import type { FileSystem } from './filesystem.ts'
 import type { FileInode } from './inode.ts'
-import type { Namespace } from './namespace.ts'
+import { DEFAULT_BLOCK_BYTES, DEFAULT_REPLICATION, type Namespace } from './namespace.ts'
 import { invalid, Parameters, type WebHdfsRequest } from './request.ts'
 
 export interface DataNode {
-  readonly fileSystem: FileSystem
+  /** The file system as the active NameNode sees it, wherever the client came from. */
+  readonly fileSystem: () => FileSystem
   readonly namespace: Namespace
   readonly superuser: string
   readonly groups: Readonly<Record<string, readonly string[]>>
@@ -18,6 +21,7 @@ export interface DataNode {
 
 interface Upload {
   readonly dataNode: DataNode
+  readonly fileSystem: FileSystem
   readonly request: IncomingMessage
   readonly file: FileInode
   readonly path: string
@@ -38,7 +42,7 @@ export async function serveDataNode(
   response: ServerResponse,
   room = Infinity
 ): Promise<Reply> {
-  const { fileSystem } = dataNode
+  const fileSystem = dataNode.fileSystem()
   const parameters = new Parameters(parsed.parameters)
   const user = parameters.user(dataNode.superuser, dataNode.groups)
   const { path } = parsed
@@ -48,9 +52,11 @@ export async function serveDataNode(
       const file = fileSystem.create(user, path, {
         overwrite: parameters.boolean('overwrite', false),
         createParent: parameters.boolean('createparent', true),
-        permission: parameters.permission(0o644)
+        permission: parameters.permission(0o644),
+        replication: parameters.count('replication', 1) ?? DEFAULT_REPLICATION,
+        blockBytes: parameters.count('blocksize', 1) ?? DEFAULT_BLOCK_BYTES
       })
-      await store({ dataNode, request, file, path, from: 0, room })
+      await store({ dataNode, fileSystem, request, file, path, from: 0, room })
       return {
         status: 201,
         headers: { location: `${dataNode.nameNode}${encodeURI(path)}`, connection: 'close' }
@@ -59,11 +65,13 @@ export async function serveDataNode(
     case 'POST APPEND': {
       response.writeContinue()
       const file = fileSystem.append(user, path)
-      await store({ dataNode, request, file, path, from: file.bytes, room })
+      await store({ dataNode, fileSystem, request, file, path, from: file.bytes, room })
       return { status: 200, headers: { connection: 'close' } }
     }
     case 'GET OPEN':
       return await read(dataNode, fileSystem.readable(user, path), parameters)
+    case 'GET GETFILECHECKSUM':
+      return await checksum(dataNode, fileSystem.readable(user, path))
     default:
       throw invalid('op', `${parsed.op} is not a valid ${parsed.method} operation.`)
   }
@@ -74,12 +82,14 @@ export async function serveDataNode(
  * DataNode does whose client goes away.
  */
 async function store(upload: Upload): Promise<void> {
-  const { dataNode, request, file, path, from, room } = upload
+  const { dataNode, fileSystem, request, file, path, from, room } = upload
   const block = await open(dataNode.namespace.blockPath(file.id), from === 0 ? 'w' : 'r+')
   let bytes = 0
   try {
+    checkBlockSize(file)
     for await (const chunk of bodyOf(request)) {
       const fitting = chunk.subarray(0, Math.max(room - bytes, 0))
+      fileSystem.allocate(file.id, path, from + bytes + fitting.length)
       bytes += await writeAt(block, fitting, from + bytes)
       if (fitting.length < chunk.length) throw noRoom(path)
     }
@@ -87,8 +97,15 @@ async function store(upload: Upload): Promise<void> {
     throw isDiskFull(error) ? noRoom(path) : error
   } finally {
     await block.close()
-    dataNode.fileSystem.complete(file.id, path, from + bytes)
+    fileSystem.complete(file.id, path, from + bytes)
   }
+}
+
+/** HDFS's client notices only when the file is there. */
+function checkBlockSize({ blockBytes }: FileInode): void {
+  if (blockBytes % BYTES_PER_CRC === 0) return
+  const message = `Invalid values: dfs.bytes-per-checksum (=${BYTES_PER_CRC}) must divide block size (=${blockBytes}).`
+  throw new RemoteError('HadoopIllegalArgumentException', message)
 }
 
 async function writeAt(block: FileHandle, chunk: Buffer, position: number): Promise<number> {
@@ -107,6 +124,13 @@ async function read({ namespace }: DataNode, file: FileInode, parameters: Parame
   const block = await open(namespace.blockPath(file.id), 'r')
   const body = block.createReadStream({ start, end: end - 1 })
   return { status: 200, headers: { ...headers, 'content-length': String(end - start) }, body }
+}
+
+async function checksum({ namespace }: DataNode, file: FileInode): Promise<Reply> {
+  const { bytes, blockBytes } = file
+  const content = bytes === 0 ? [] : createReadStream(namespace.blockPath(file.id), { end: bytes - 1 })
+  const body = JSON.stringify({ FileChecksum: await checksumOf(content, bytes, blockBytes) })
+  return { status: 200, headers: dataNodeHeaders, body }
 }
 
 function noRoom(path: string): RemoteError {

@@ -1,7 +1,8 @@
 import { RemoteError } from './errors.ts'
-import { type FileInode, type Inode, pathOf, type Resolved, subtree } from './inode.ts'
-import type { Namespace } from './namespace.ts'
+import { compareNames, type FileInode, type Inode, pathOf, type Resolved, subtree } from './inode.ts'
+import type { Changes, Namespace } from './namespace.ts'
 import { check, type User } from './permissions.ts'
+import { checkQuotas, commonAncestor, usageOf } from './quota.ts'
 
 /** `standby` refuses everything, `safe-mode` every change, as a NameNode in those states does. */
 export type NameNodeState = 'active' | 'standby' | 'safe-mode'
@@ -10,17 +11,23 @@ export interface CreateOptions {
   readonly overwrite: boolean
   readonly createParent: boolean
   readonly permission: number
+  readonly replication: number
+  readonly blockBytes: number
 }
+
+const REPLICATION_MAX = 512
+const BLOCK_BYTES_MIN = 1024 * 1024
 
 /** The operations of a NameNode with HDFS 3.4's checks, in HDFS's order, and its messages. All throw `RemoteError`. */
 export class FileSystem {
   readonly #namespace: Namespace
   readonly #now: () => number
-  state: NameNodeState = 'active'
+  state: NameNodeState
 
-  constructor(namespace: Namespace, now: () => number) {
+  constructor(namespace: Namespace, now: () => number, state: NameNodeState = 'active') {
     this.#namespace = namespace
     this.#now = now
+    this.state = state
   }
 
   /** What exists at the path, or `undefined`; the user may go there. */
@@ -33,7 +40,7 @@ export class FileSystem {
     return resolved.target
   }
 
-  /** The children of a directory in the order of their names' bytes, or a file itself. */
+  /** The children of a directory in HDFS's order, or a file itself. */
   list(user: User, path: string): readonly Inode[] {
     this.#requireRead()
     const resolved = this.#namespace.resolve(path)
@@ -41,16 +48,19 @@ export class FileSystem {
     const { target } = resolved
     if (target === undefined) throw notFound(`File ${resolved.path} does not exist.`)
     if (target.type === 'file') return [target]
-    return [...target.children.values()].sort((a, b) =>
-      Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
-    )
+    return [...target.children.values()].sort((a, b) => compareNames(a.name, b.name))
   }
 
-  subtree(user: User, path: string): { readonly target: Inode; readonly inodes: readonly Inode[] } {
+  /** `what` names in the error what is not there. */
+  subtree(
+    user: User,
+    path: string,
+    what = 'File'
+  ): { readonly target: Inode; readonly inodes: readonly Inode[] } {
     this.#requireRead()
     const resolved = this.#namespace.resolve(path)
     check(user, resolved, { directories: 'READ_EXECUTE' })
-    if (resolved.target === undefined) throw notFound(`File does not exist: ${resolved.path}`)
+    if (resolved.target === undefined) throw notFound(`${what} does not exist: ${resolved.path}`)
     return { target: resolved.target, inodes: [...subtree(resolved.target)] }
   }
 
@@ -69,6 +79,10 @@ export class FileSystem {
   /** Creates a file open for writing; it is there from now on, with length 0. */
   create(user: User, path: string, options: CreateOptions): FileInode {
     this.#requireWrite(`create file${path}`)
+    if (options.blockBytes < BLOCK_BYTES_MIN) {
+      const message = `Specified block size ${options.blockBytes} is less than configured minimum value dfs.namenode.fs-limits.min-block-size=${BLOCK_BYTES_MIN}`
+      throw new RemoteError('IOException', message)
+    }
     const resolved = this.#namespace.resolve(path)
     const { target } = resolved
     if (target?.type === 'directory') {
@@ -81,19 +95,50 @@ export class FileSystem {
       throw notFound(`Parent directory doesn't exist: ${parentPath(resolved)}`)
     }
     this.#makeMissing(user, resolved, resolved.components.length - 1, 0o755)
-    const inode = this.#newAttributes(user, resolved.path, options.permission)
+    const { permission, replication, blockBytes } = options
+    if (target === undefined) this.#checkNewName(resolved.path)
+    const inode = { ...this.#newAttributes(user, resolved.path, permission), replication, blockBytes }
     this.#namespace.commit({ type: 'create', path: resolved.path, inode })
     return this.#openFile(inode.id, resolved.path)
   }
 
   append(user: User, path: string): FileInode {
-    this.#requireWrite(`append to ${path}`)
+    this.#requireWrite(`append to file${path}`)
     const resolved = this.#namespace.resolve(path)
     check(user, resolved, { target: 'WRITE' })
     const file = this.#fileAt(resolved)
     if (file.open) throw alreadyExists(file)
     this.#namespace.commit({ type: 'open', id: file.id })
     return file
+  }
+
+  /** Makes room for an open file that grows to so many bytes: whole blocks, as quotas see them. */
+  allocate(id: number, path: string, bytes: number): void {
+    const file = this.#openFile(id, path)
+    const { blockBytes, replication } = file
+    file.allocatedBytes ||= file.bytes - (file.bytes % blockBytes)
+    while (file.allocatedBytes < bytes) {
+      const grown = file.allocatedBytes + blockBytes
+      const space = (grown - Math.max(file.allocatedBytes, file.bytes)) * replication
+      checkQuotas(file.parent, { names: 0, space })
+      file.allocatedBytes = grown
+    }
+  }
+
+  /** Shortens a file; whether the new end is a block's, so that in HDFS it is done at once. */
+  truncate(user: User, path: string, bytes: number): boolean {
+    this.#requireWrite(`truncate for ${path}`)
+    const resolved = this.#namespace.resolve(path)
+    check(user, resolved, { target: 'WRITE' })
+    const file = this.#fileAt(resolved)
+    if (file.open) throw alreadyExists(file)
+    if (bytes > file.bytes) {
+      const message = `Cannot truncate to a larger file size. Current size: ${file.bytes}, truncate size: ${bytes}.`
+      throw new RemoteError('HadoopIllegalArgumentException', message)
+    }
+    const isWhole = bytes === file.bytes || bytes % file.blockBytes === 0
+    this.#namespace.commit({ type: 'close', id: file.id, bytes, ms: this.#now() })
+    return isWhole
   }
 
   /** Ends the writing: readers see the bytes. */
@@ -122,6 +167,7 @@ export class FileSystem {
     if (source.path === target.path) return true
     if (target.path.startsWith(`${source.path}/`) || target.target !== undefined) return false
     if (target.parent?.type !== 'directory') return false
+    checkMove(source.target, target)
     this.#namespace.commit({ type: 'rename', from: source.path, to: target.path, ms: this.#now() })
     return true
   }
@@ -147,6 +193,7 @@ export class FileSystem {
     }
     if (target.target !== undefined) checkOverwrite(source.target, target.target, target.path, overwrite)
     if (target.parent === undefined) throw notFound(`rename destination parent ${target.path} not found.`)
+    checkMove(source.target, target)
     this.#namespace.commit({ type: 'rename', from: source.path, to: target.path, ms: this.#now() })
   }
 
@@ -167,9 +214,7 @@ export class FileSystem {
 
   setPermission(user: User, path: string, permission: number): void {
     this.#requireWrite(`set permission for ${path}`)
-    const inode = this.#owned(user, path)
-    const { owner, group } = inode
-    this.#namespace.commit({ type: 'attributes', path: pathOf(inode), owner, group, permission })
+    this.#change(this.#owned(user, path), { permission })
   }
 
   setOwner(user: User, path: string, owner: string | undefined, group: string | undefined): void {
@@ -182,9 +227,49 @@ export class FileSystem {
     if (!user.superuser && group !== undefined && !user.groups.includes(group)) {
       throw new RemoteError('AccessControlException', `User ${user.name} does not belong to ${group}`)
     }
-    const { permission } = inode
-    const changed = { owner: owner ?? inode.owner, group: group ?? inode.group, permission }
-    this.#namespace.commit({ type: 'attributes', path: pathOf(inode), ...changed })
+    this.#change(inode, { owner: owner ?? inode.owner, group: group ?? inode.group })
+  }
+
+  /** False for what is no file. */
+  setReplication(user: User, path: string, replication: number): boolean {
+    this.#requireWrite(`set replication for ${path}`)
+    if (replication > REPLICATION_MAX) {
+      const message = `Requested replication factor of ${replication} exceeds maximum of ${REPLICATION_MAX} for ${path}`
+      throw new RemoteError('IOException', message)
+    }
+    const resolved = this.#namespace.resolve(path)
+    check(user, resolved, { target: 'WRITE' })
+    const { target } = resolved
+    if (target?.type !== 'file') return false
+    checkQuotas(target.parent, { names: 0, space: target.bytes * (replication - target.replication) })
+    this.#change(target, { replication })
+    return true
+  }
+
+  /** Milliseconds; what is `undefined` stays. */
+  setTimes(user: User, path: string, modifiedMs: number | undefined, accessedMs: number | undefined): void {
+    this.#requireWrite(`set times ${path}`)
+    const resolved = this.#namespace.resolve(path)
+    check(user, resolved, { target: 'WRITE' })
+    if (resolved.target === undefined) throw notFound(`File/Directory ${resolved.path} does not exist.`)
+    this.#change(resolved.target, {
+      ...(modifiedMs !== undefined && { modifiedMs }),
+      ...(accessedMs !== undefined && { accessedMs })
+    })
+  }
+
+  setQuotas(user: User, path: string, quotas: Pick<Changes, 'namespaceQuota' | 'spaceQuota'>): void {
+    this.#requireWrite(`set quota on ${path}`)
+    if (!user.superuser) {
+      const message = `Access denied for user ${user.name}. Superuser privilege is required for operation setQuota`
+      throw new RemoteError('AccessControlException', message)
+    }
+    const { target } = this.#namespace.resolve(path)
+    if (target === undefined) throw notFound(`Directory does not exist: ${path}`)
+    if (target.type === 'file') {
+      throw new RemoteError('PathIsNotDirectoryException', `\`${path}': Is not a directory`)
+    }
+    this.#change(target, quotas)
   }
 
   #requireRead(): void {
@@ -207,6 +292,14 @@ export class FileSystem {
     check(user, source, { parent: 'WRITE' })
     check(user, target, { creating: true, ancestor: 'WRITE' })
     return target
+  }
+
+  #change(inode: Inode, changes: Changes): void {
+    this.#namespace.commit({ type: 'attributes', path: pathOf(inode), ...changes })
+  }
+
+  #checkNewName(path: string): void {
+    checkQuotas(this.#namespace.resolve(path).parent, { names: 1, space: 0 })
   }
 
   #owned(user: User, path: string): Inode {
@@ -234,6 +327,7 @@ export class FileSystem {
     for (let at = resolved.inodes.length; at <= depth; at++) {
       const path = `/${resolved.components.slice(0, at).join('/')}`
       const between = at < resolved.components.length
+      this.#checkNewName(path)
       const inode = this.#newAttributes(user, path, between ? permission | 0o300 : permission)
       this.#namespace.commit({ type: 'mkdir', path, inode })
     }
@@ -259,6 +353,15 @@ function checkOverwrite(source: Inode, target: Inode, path: string, overwrite: b
   if (target.type === 'directory' && target.children.size > 0) {
     throw new RemoteError('IOException', `rename destination directory is not empty: ${path}`)
   }
+}
+
+/** Quotas count what moves in against what it replaces, up to where source and destination meet. */
+function checkMove(source: Inode, { parent, target }: Resolved): void {
+  if (parent === undefined) return
+  const moved = usageOf(source)
+  const replaced = target === undefined ? { names: 0, space: 0 } : usageOf(target)
+  const added = { names: moved.names - replaced.names, space: moved.space - replaced.space }
+  checkQuotas(parent, added, commonAncestor(source, parent))
 }
 
 function alreadyExists(file: Inode): RemoteError {

@@ -10,6 +10,7 @@ interface InodeBase {
   /** Mode bits with the sticky bit, for example 0o1777. */
   permission: number
   modifiedMs: number
+  accessedMs: number
 }
 
 export interface FileInode extends InodeBase {
@@ -18,12 +19,22 @@ export interface FileInode extends InodeBase {
   bytes: number
   /** Being written: only its writer may change it. */
   open: boolean
+  replication: number
+  blockBytes: number
+  /** Bytes of the whole blocks that are being written, which quotas count already; 0 when closed. */
+  allocatedBytes: number
 }
 
 export interface DirectoryInode extends InodeBase {
   readonly type: 'directory'
   readonly children: Map<string, Inode>
+  /** Most names below and including this one; `NO_QUOTA` for any number. */
+  namespaceQuota: number
+  /** Most bytes below, times replication; `NO_QUOTA` for any number. */
+  spaceQuota: number
 }
+
+export const NO_QUOTA = -1
 
 /** A path's components, from the root's first child on; `/` has none. */
 export type Components = readonly string[]
@@ -56,6 +67,16 @@ export function resolve(root: DirectoryInode, path: string): Resolved {
     target: inodes[components.length],
     parent: components.length === 0 ? undefined : inodes[components.length - 1]
   }
+}
+
+/** HDFS's order: by the bytes of the names, which Java takes as signed, so that what is not ASCII comes first. */
+export function compareNames(a: string, b: string): number {
+  const [left, right] = [new Int8Array(Buffer.from(a)), new Int8Array(Buffer.from(b))]
+  for (let at = 0; at < Math.min(left.length, right.length); at++) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
 }
 
 export function pathOf(inode: Inode): string {

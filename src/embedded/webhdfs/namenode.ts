@@ -1,8 +1,10 @@
 import type { Reply } from '../http-service.ts'
 import { RemoteError } from './errors.ts'
 import type { FileSystem } from './filesystem.ts'
-import type { Inode } from './inode.ts'
+import { compareNames, type Inode, NO_QUOTA } from './inode.ts'
+import { DEFAULT_BLOCK_BYTES, DEFAULT_REPLICATION } from './namespace.ts'
 import type { User } from './permissions.ts'
+import { usageOf } from './quota.ts'
 import { invalid, Parameters, type WebHdfsRequest } from './request.ts'
 
 /** One operation at the NameNode. */
@@ -22,13 +24,30 @@ type Handler = (call: Call) => Reply
 const handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   GET: {
     OPEN: open,
+    GETFILECHECKSUM: ({ fileSystem, user, path, parameters, dataNodeUrl }) => {
+      const inode = found(fileSystem.find(user, path), path)
+      if (inode.type === 'file') fileSystem.readable(user, path)
+      return redirect(parameters, dataNodeUrl({}))
+    },
     GETFILESTATUS: fileStatus,
     LISTSTATUS: listStatus,
     LISTSTATUS_BATCH: listStatusBatch,
     GETCONTENTSUMMARY: contentSummary,
+    GETQUOTAUSAGE: quotaUsage,
+    GETSERVERDEFAULTS: () => json({ FsServerDefaults: serverDefaults }),
     GETHOMEDIRECTORY: ({ user }) => json({ Path: `/user/${user.name}` })
   },
   PUT: {
+    SETREPLICATION: ({ fileSystem, user, path, parameters }) => {
+      const replication = parameters.count('replication', 1) ?? DEFAULT_REPLICATION
+      return json({ boolean: fileSystem.setReplication(user, path, replication) })
+    },
+    SETTIMES: ({ fileSystem, user, path, parameters }) => {
+      const time = (name: string) => unless(UNCHANGED, parameters.count(name, UNCHANGED))
+      fileSystem.setTimes(user, path, time('modificationtime'), time('accesstime'))
+      return empty
+    },
+    SETQUOTA: setQuota,
     CREATE: ({ dataNodeUrl, parameters }) =>
       redirect(
         parameters,
@@ -51,10 +70,12 @@ const handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     }
   },
   POST: {
+    TRUNCATE: ({ fileSystem, user, path, parameters, op }) => {
+      const bytes = parameters.required('newlength', op, parameters.count('newlength'))
+      return json({ boolean: fileSystem.truncate(user, path, bytes) })
+    },
     APPEND: ({ fileSystem, user, path, parameters, dataNodeUrl }) => {
-      if (fileSystem.find(user, path) === undefined) {
-        throw new RemoteError('FileNotFoundException', `File ${path} not found.`)
-      }
+      found(fileSystem.find(user, path), path)
       fileSystem.readable(user, path)
       return redirect(parameters, dataNodeUrl({}))
     }
@@ -94,8 +115,38 @@ export function serveNameNode(nameNode: NameNode, request: WebHdfsRequest): Repl
 
 const empty: Reply = { status: 200, headers: { 'content-type': 'application/octet-stream' } }
 
+/** The quota of `/` in HDFS: Java's largest `long`, which is not a number that JavaScript can print. */
+const LONG_MAX = 2 ** 63
+
 function json(value: unknown): Reply {
-  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) }
+  const body = JSON.stringify(value).replaceAll(String(LONG_MAX), '9223372036854775807')
+  return { status: 200, headers: { 'content-type': 'application/json' }, body }
+}
+
+/** What a client is told to use unless it is told otherwise (`dfs.replication` and others of hdfs-default.xml). */
+const serverDefaults = {
+  blockSize: DEFAULT_BLOCK_BYTES,
+  bytesPerChecksum: 512,
+  checksumType: 2,
+  defaultStoragePolicyId: 7,
+  encryptDataTransfer: false,
+  fileBufferSize: 4096,
+  keyProviderUri: '',
+  replication: DEFAULT_REPLICATION,
+  trashInterval: 0,
+  writePacketSize: 65_536
+}
+
+/** Leaves a time as it is. */
+const UNCHANGED = -1
+
+function unless(nothing: number, value: number | undefined): number | undefined {
+  return value === nothing ? undefined : value
+}
+
+function found(inode: Inode | undefined, path: string): Inode {
+  if (inode !== undefined) return inode
+  throw new RemoteError('FileNotFoundException', `File ${path} not found.`)
 }
 
 function redirect(parameters: Parameters, location: string): Reply {
@@ -105,8 +156,7 @@ function redirect(parameters: Parameters, location: string): Reply {
 
 function open({ fileSystem, user, path, op, parameters, dataNodeUrl }: Call): Reply {
   const offset = parameters.count('offset') ?? 0
-  const inode = fileSystem.find(user, path)
-  if (inode === undefined) throw new RemoteError('FileNotFoundException', `File ${path} not found.`)
+  const inode = found(fileSystem.find(user, path), path)
   const bytes = inode.type === 'file' ? inode.bytes : 0
   if (offset >= bytes && bytes > 0) {
     const message = `Offset=${offset} out of the range [0, ${bytes}); ${op}, path=${path}`
@@ -127,8 +177,8 @@ function listStatus(call: Call): Reply {
 }
 
 function listStatusBatch(call: Call): Reply {
-  const startAfter = Buffer.from(call.parameters.text('startAfter') ?? '')
-  const rest = listed(call).filter((inode) => Buffer.compare(Buffer.from(inode.name), startAfter) > 0)
+  const startAfter = call.parameters.text('startAfter') ?? ''
+  const rest = listed(call).filter(({ name }) => startAfter === '' || compareNames(name, startAfter) > 0)
   const page = rest.slice(0, call.listingMax)
   return json({
     DirectoryListing: {
@@ -150,8 +200,8 @@ function namedStatus({ fileSystem, user, path }: Call, inode: Inode) {
 function statusOf(inode: Inode, pathSuffix: string) {
   const isFile = inode.type === 'file'
   return {
-    accessTime: isFile ? inode.modifiedMs : 0,
-    blockSize: isFile ? 134_217_728 : 0,
+    accessTime: inode.accessedMs,
+    blockSize: isFile ? inode.blockBytes : 0,
     childrenNum: isFile ? 0 : inode.children.size,
     fileId: inode.id,
     group: inode.group,
@@ -160,7 +210,7 @@ function statusOf(inode: Inode, pathSuffix: string) {
     owner: inode.owner,
     pathSuffix,
     permission: inode.permission.toString(8),
-    replication: isFile ? 1 : 0,
+    replication: isFile ? inode.replication : 0,
     storagePolicy: 0,
     type: isFile ? 'FILE' : 'DIRECTORY'
   }
@@ -176,16 +226,44 @@ function contentSummary({ fileSystem, user, path }: Call): Reply {
       ecPolicy: target.type === 'file' ? 'Replicated' : '',
       fileCount: files.length,
       length,
-      quota: -1,
+      quota: quotasOf(target).quota,
       snapshotDirectoryCount: 0,
       snapshotFileCount: 0,
       snapshotLength: 0,
       snapshotSpaceConsumed: 0,
-      spaceConsumed: length,
-      spaceQuota: -1,
+      spaceConsumed: usageOf(target).space,
+      spaceQuota: quotasOf(target).spaceQuota,
       typeQuota: {}
     }
   })
+}
+
+function quotasOf(inode: Inode): { readonly quota: number; readonly spaceQuota: number } {
+  if (inode.type === 'file') return { quota: NO_QUOTA, spaceQuota: NO_QUOTA }
+  const { namespaceQuota, spaceQuota, parent } = inode
+  return {
+    quota: parent === undefined && namespaceQuota === NO_QUOTA ? LONG_MAX : namespaceQuota,
+    spaceQuota
+  }
+}
+
+function quotaUsage({ fileSystem, user, path }: Call): Reply {
+  const { target } = fileSystem.subtree(user, path, 'File/Directory')
+  const { names, space } = usageOf(target)
+  const { quota, spaceQuota } = quotasOf(target)
+  const usage = { fileAndDirectoryCount: names, quota, spaceConsumed: space, spaceQuota, typeQuota: {} }
+  return json({ QuotaUsage: usage })
+}
+
+/** A quota that is not named stays; `NO_QUOTA` clears it. */
+function setQuota({ fileSystem, user, path, parameters }: Call): Reply {
+  const namespaceQuota = parameters.count('namespacequota', NO_QUOTA)
+  const spaceQuota = parameters.count('storagespacequota', NO_QUOTA)
+  fileSystem.setQuotas(user, path, {
+    ...(namespaceQuota !== undefined && { namespaceQuota }),
+    ...(spaceQuota !== undefined && { spaceQuota })
+  })
+  return empty
 }
 
 /** Without options the old rename, which answers with a boolean; with any of them `rename2`, which answers nothing. */

@@ -5,6 +5,7 @@ import {
   type DirectoryInode,
   type FileInode,
   type Inode,
+  NO_QUOTA,
   pathOf,
   type Resolved,
   resolve,
@@ -19,13 +20,7 @@ export type Edit =
   | { readonly type: 'close'; readonly id: number; readonly bytes: number; readonly ms: number }
   | { readonly type: 'rename'; readonly from: string; readonly to: string; readonly ms: number }
   | { readonly type: 'delete'; readonly path: string; readonly ms: number }
-  | {
-      readonly type: 'attributes'
-      readonly path: string
-      readonly owner: string
-      readonly group: string
-      readonly permission: number
-    }
+  | ({ readonly type: 'attributes'; readonly path: string } & Changes)
 
 export interface Attributes {
   readonly id: number
@@ -33,8 +28,29 @@ export interface Attributes {
   readonly group: string
   readonly permission: number
   readonly ms: number
+  /** When it is not `ms`. */
+  readonly accessedMs?: number
+  /** Of files; `DEFAULT_REPLICATION` and `DEFAULT_BLOCK_BYTES` when absent. */
+  readonly replication?: number
+  readonly blockBytes?: number
 }
 
+/** What of an inode can be set. */
+export interface Changes {
+  readonly owner?: string
+  readonly group?: string
+  readonly permission?: number
+  readonly replication?: number
+  readonly modifiedMs?: number
+  readonly accessedMs?: number
+  readonly namespaceQuota?: number
+  readonly spaceQuota?: number
+}
+
+export const DEFAULT_REPLICATION = 1
+export const DEFAULT_BLOCK_BYTES = 128 * 1024 * 1024
+
+/** A longer history is replaced by a shorter one that says the same. */
 const COMPACT_EDITS_MIN = 20_000
 
 /**
@@ -48,10 +64,13 @@ export class Namespace {
   readonly #journal: Journal<Edit>
   readonly #files = new Map<number, FileInode>()
   #lastId = 16_384
-  #compactAt = COMPACT_EDITS_MIN
+  readonly #compactMin: number
+  #compactAt: number
   readonly root: DirectoryInode
 
-  constructor(dataDir: string, superuser: string, nowMs: number) {
+  constructor(dataDir: string, superuser: string, nowMs: number, compactMin = COMPACT_EDITS_MIN) {
+    this.#compactMin = compactMin
+    this.#compactAt = compactMin
     this.#blocks = join(dataDir, 'blocks')
     mkdirSync(this.#blocks, { recursive: true })
     this.root = directory('', undefined, {
@@ -106,6 +125,7 @@ export class Namespace {
         if (file === undefined) return []
         file.open = edit.type === 'open'
         if (edit.type === 'close') {
+          file.allocatedBytes = 0
           file.bytes = edit.bytes
           file.modifiedMs = edit.ms
         }
@@ -116,8 +136,8 @@ export class Namespace {
       case 'delete':
         return this.#detach(this.resolve(edit.path).target, edit.ms)
       case 'attributes': {
-        const { owner, group, permission } = edit
-        Object.assign(this.resolve(edit.path).target ?? {}, { owner, group, permission })
+        const { type: _, path, ...changes } = edit
+        Object.assign(this.resolve(path).target ?? {}, changes)
         return []
       }
     }
@@ -173,33 +193,56 @@ export class Namespace {
 
   #compactIfLong(): void {
     if (this.#journal.entries < this.#compactAt) return
-    const edits = [...subtree(this.root)].flatMap(editsOf)
+    const edits = historyOf(this.root)
     this.#journal.compact(edits)
-    this.#compactAt = Math.max(COMPACT_EDITS_MIN, 2 * edits.length)
+    this.#compactAt = Math.max(this.#compactMin, 2 * edits.length)
   }
 }
 
-function editsOf(inode: Inode): Edit[] {
-  const { id, owner, group, permission, modifiedMs: ms } = inode
+/** The shortest history of what is there. Whoever is added changes its directory's time, so those are set last. */
+function historyOf(root: DirectoryInode): Edit[] {
+  const inodes = [...subtree(root)]
+  return [...inodes.flatMap(creationOf), ...inodes.flatMap(settlingOf)]
+}
+
+function creationOf(inode: Inode): Edit[] {
+  const { id, owner, group, permission, accessedMs, modifiedMs: ms } = inode
   const path = pathOf(inode)
-  if (path === '/') return [{ type: 'attributes', path, owner, group, permission }]
-  if (inode.type === 'directory')
-    return [{ type: 'mkdir', path, inode: { id, owner, group, permission, ms } }]
-  const created: Edit = { type: 'create', path, inode: { id, owner, group, permission, ms } }
+  const attributes = { id, owner, group, permission, accessedMs, ms }
+  if (path === '/') return []
+  if (inode.type === 'directory') return [{ type: 'mkdir', path, inode: attributes }]
+  const { replication, blockBytes } = inode
+  const created: Edit = { type: 'create', path, inode: { ...attributes, replication, blockBytes } }
   const closed: Edit = { type: 'close', id, bytes: inode.bytes, ms }
   return inode.open ? [created, closed, { type: 'open', id }] : [created, closed]
 }
 
+function settlingOf(inode: Inode): Edit[] {
+  if (inode.type === 'file') return []
+  const { owner, group, permission, modifiedMs, namespaceQuota, spaceQuota } = inode
+  const changes = { owner, group, permission, modifiedMs, namespaceQuota, spaceQuota }
+  return [{ type: 'attributes', path: pathOf(inode), ...changes }]
+}
+
 function directory(name: string, parent: DirectoryInode | undefined, attributes: Attributes): DirectoryInode {
-  return { type: 'directory', name, parent, children: new Map(), ...inodeFields(attributes) }
+  const quotas = { namespaceQuota: NO_QUOTA, spaceQuota: NO_QUOTA }
+  const accessedMs = attributes.accessedMs ?? 0
+  return {
+    ...{ type: 'directory', name, parent, children: new Map(), ...quotas },
+    ...{ ...inodeFields(attributes), accessedMs }
+  }
 }
 
 function newFile(name: string, parent: DirectoryInode, attributes: Attributes): FileInode {
-  return { type: 'file', name, parent, bytes: 0, open: true, ...inodeFields(attributes) }
+  const { replication = DEFAULT_REPLICATION, blockBytes = DEFAULT_BLOCK_BYTES } = attributes
+  return {
+    ...{ type: 'file', name, parent, bytes: 0, open: true, replication, blockBytes, allocatedBytes: 0 },
+    ...inodeFields(attributes)
+  }
 }
 
-function inodeFields({ id, owner, group, permission, ms }: Attributes) {
-  return { id, owner, group, permission, modifiedMs: ms }
+function inodeFields({ id, owner, group, permission, ms, accessedMs = ms }: Attributes) {
+  return { id, owner, group, permission, modifiedMs: ms, accessedMs }
 }
 
 function attach(parent: DirectoryInode, inode: Inode, ms: number): void {

@@ -56,14 +56,22 @@ export class Parameters {
     return value === 'true'
   }
 
-  count(name: string): number | undefined {
+  /** A whole number from `min` on. */
+  count(name: string, min = 0): number | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
     const value = Number(text)
     if (!Number.isSafeInteger(value))
       throw invalid(name, `Failed to parse "${text}" as a radix-10 long integer.`)
-    if (value < 0) throw invalid(name, `Invalid parameter range: ${name} = ${value} < 0`)
+    if (value < min) throw invalid(name, `Invalid parameter range: ${name} = ${value} < ${min}`)
     return value
+  }
+
+  /** `value` of a parameter without which `op` makes no sense. */
+  required<Value>(name: string, op: string, value: Value | undefined): Value {
+    if (value !== undefined) return value
+    const message = `Required param ${name} for op: ${op} is null or empty`
+    throw new RemoteError('IllegalArgumentException', message)
   }
 
   permission(otherwise: number): number {
@@ -78,13 +86,7 @@ export class Parameters {
   }
 
   destination(): string {
-    const text = this.text('destination')
-    if (text === undefined) {
-      throw new RemoteError(
-        'IllegalArgumentException',
-        'Required param destination for op: RENAME is null or empty'
-      )
-    }
+    const text = this.required('destination', 'RENAME', this.text('destination'))
     if (!text.startsWith('/')) {
       throw invalid(
         'destination',

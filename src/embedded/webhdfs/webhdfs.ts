@@ -20,17 +20,26 @@ export interface WebHdfsOptions {
   readonly groups?: Readonly<Record<string, readonly string[]>>
   /** Most entries in one answer of LISTSTATUS_BATCH (`dfs.ls.limit`); 1,000 by default. */
   readonly listingMax?: number
+  /** A second NameNode on the same names, in standby until `setState` changes that. */
+  readonly standby?: boolean
+  /** Edits after which the history is made shorter; 20,000 by default. */
+  readonly compactEditsMin?: number
   /** Wall clock in milliseconds. */
   readonly now?: () => number
 }
 
-export interface EmbeddedWebHdfs {
+export interface EmbeddedNameNode {
   /** `http://127.0.0.1:<port>` of the NameNode. */
   readonly url: string
   readonly port: number
-  readonly faults: Faults
-  /** Makes the NameNode standby, puts it into safe mode, or back to `active`. */
+  /** Makes the NameNode standby, puts it into safe mode, or makes it `active`. */
   readonly setState: (state: NameNodeState) => void
+}
+
+export interface EmbeddedWebHdfs extends EmbeddedNameNode {
+  readonly faults: Faults
+  /** The second NameNode, when asked for. */
+  readonly standby: EmbeddedNameNode | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -43,47 +52,56 @@ export async function startWebHdfs(options: WebHdfsOptions): Promise<EmbeddedWeb
   const now = options.now ?? Date.now
   const faults = options.faults ?? new Faults()
   const superuser = options.superuser ?? 'hdfs'
-  const namespace = new Namespace(options.dataDir, superuser, now())
-  const fileSystem = new FileSystem(namespace, now)
-  const shared = { fileSystem, superuser, groups: options.groups ?? {} }
+  const namespace = new Namespace(options.dataDir, superuser, now(), options.compactEditsMin)
+  const first = new FileSystem(namespace, now)
+  const second = new FileSystem(namespace, now, 'standby')
+  const shared = { superuser, groups: options.groups ?? {}, listingMax: options.listingMax ?? 1000 }
   const running: RunningService[] = []
+  const run = async (service: Promise<RunningService>): Promise<RunningService> => {
+    running.push(await service)
+    return service
+  }
   const stop = async () => {
     for (const service of running) await service.stop()
     namespace.close()
   }
   try {
-    const dataNode = await startDataNode({ ...shared, namespace, nameNode: 'hdfs://127.0.0.1' }, faults)
-    running.push(dataNode)
-    const nameNode = await startHttpService({
-      port: options.port,
-      faults,
-      subject: subjectOf,
-      handle: async (request) =>
-        serveNameNode(
-          {
-            ...shared,
-            dataNode: `http://127.0.0.1:${dataNode.port}`,
-            listingMax: options.listingMax ?? 1000
-          },
-          parseRequest(request)
-        ),
-      failed: (error) => errorReply(toRemoteError(error), nameNodeHeaders),
-      fault: (status, name) => faultReply(status, name, nameNodeHeaders)
-    })
-    running.push(nameNode)
-    return {
-      url: `http://127.0.0.1:${nameNode.port}`,
-      port: nameNode.port,
-      faults,
-      setState: (state) => {
-        fileSystem.state = state
-      },
-      stop
+    const active = () => (first.state === 'standby' && second.state !== 'standby' ? second : first)
+    const nameNode = 'hdfs://127.0.0.1'
+    const { port } = await run(startDataNode({ ...shared, fileSystem: active, namespace, nameNode }, faults))
+    const dataNode = `http://127.0.0.1:${port}`
+    const start = async (fileSystem: FileSystem, wanted?: number): Promise<EmbeddedNameNode> => {
+      const service = await run(startNameNode({ ...shared, fileSystem, dataNode }, faults, wanted))
+      return {
+        url: `http://127.0.0.1:${service.port}`,
+        port: service.port,
+        setState: (state) => {
+          fileSystem.state = state
+        }
+      }
     }
+    const main = await start(first, options.port)
+    const standby = options.standby ? await start(second) : undefined
+    return { ...main, standby, faults, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+async function startNameNode(
+  nameNode: Parameters<typeof serveNameNode>[0],
+  faults: Faults,
+  port: number | undefined
+): Promise<RunningService> {
+  return await startHttpService({
+    port,
+    faults,
+    subject: subjectOf,
+    handle: async (request) => serveNameNode(nameNode, parseRequest(request)),
+    failed: (error) => errorReply(toRemoteError(error), nameNodeHeaders),
+    fault: (status, name) => faultReply(status, name, nameNodeHeaders)
+  })
 }
 
 async function startDataNode(

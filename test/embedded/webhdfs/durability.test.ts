@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startWebHdfs } from '../../../src/embedded/webhdfs/webhdfs.ts'
+import { send } from '../../conformance/webhdfs/requests.ts'
 import { spawnService } from '../child-service.ts'
-import { send } from './scenario.ts'
 
 let dataDir: string
 
