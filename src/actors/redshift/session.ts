@@ -20,9 +20,11 @@ export interface SessionOptions {
 
 export interface SessionTimeouts {
   readonly connectMs: number
-  /** One statement; the server cancels it. The client gives up `graceMs` later, in case the server is silent. */
+  /** One statement; the server cancels it. The client gives up COPY and COMMIT `graceMs` later, should the server be silent. */
   readonly statementMs: number
   readonly graceMs: number
+  /** All other statements touch a row or two: a server that is silent for so long is half open. */
+  readonly briefMs: number
   /** A transaction in which nothing happens; the server ends the session, and with it the lock of a lost client. */
   readonly idleTransactionMs: number
 }
@@ -31,7 +33,12 @@ const TIMEOUTS: SessionTimeouts = {
   connectMs: 10_000,
   statementMs: 120_000,
   graceMs: 10_000,
+  briefMs: 15_000,
   idleTransactionMs: 120_000
+}
+
+function timeoutsOf({ timeouts }: SessionOptions): SessionTimeouts {
+  return { ...TIMEOUTS, ...timeouts }
 }
 
 /** A file on its way into the table: rows in the text format of COPY, in order. */
@@ -85,7 +92,7 @@ export class WarehouseSession {
     if (!URL.canParse(options.url)) {
       throw new Fault('config-invalid', `the url of warehouse ${options.name} is not a URL`)
     }
-    const { connectMs, statementMs, graceMs, idleTransactionMs } = { ...TIMEOUTS, ...options.timeouts }
+    const { connectMs, statementMs, graceMs, briefMs, idleTransactionMs } = timeoutsOf(options)
     const socket = new Socket()
     const client = new pg.Client({
       connectionString: options.url,
@@ -93,7 +100,7 @@ export class WarehouseSession {
       keepAlive: true,
       connectionTimeoutMillis: connectMs,
       statement_timeout: statementMs,
-      query_timeout: statementMs + graceMs,
+      query_timeout: Math.min(briefMs, statementMs + graceMs),
       idle_in_transaction_session_timeout: idleTransactionMs,
       application_name: 'causeway'
     })
@@ -145,7 +152,7 @@ export class WarehouseSession {
     }
     const { dialect } = this.#options
     await this.#attempt('move position', () => this.#client.query(dialect.movePosition, [chain, to]))
-    const committed = await this.#attempt('commit', () => this.#client.query('COMMIT'))
+    const committed = await this.#attempt('commit', () => this.#client.query(this.#long({ text: 'COMMIT' })))
     // A transaction that had failed answers COMMIT with ROLLBACK, and without an error.
     if (committed.command !== 'COMMIT')
       throw this.#fault('warehouse-failed', 'COMMIT was answered by ROLLBACK')
@@ -216,8 +223,14 @@ export class WarehouseSession {
   async #copy({ columns, chunks }: CopySource): Promise<number> {
     // One chunk in flight: backpressure reaches the decoder, and nothing is queued in a stream that has failed.
     const stream = copyFrom(this.#options.dialect.copyInto(columns), { highWaterMark: 1 })
-    await pipeline(Readable.from(chunks), this.#client.query(stream))
+    await pipeline(Readable.from(chunks), this.#client.query(this.#long(stream)))
     return stream.rowCount
+  }
+
+  /** A query that may take as long as the server lets a statement take; `pg` reads the property of any query. */
+  #long<Query extends object>(query: Query): Query {
+    const { statementMs, graceMs } = timeoutsOf(this.#options)
+    return Object.assign(query, { query_timeout: statementMs + graceMs })
   }
 
   async #rollback(): Promise<void> {

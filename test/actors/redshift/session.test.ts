@@ -231,19 +231,28 @@ test('a lost reply to COMMIT is a doubt that the position resolves', async () =>
   }
 })
 
-test('a server that falls silent is given up after the statement timeout', async () => {
-  const session = await open({ statementMs: 100, graceMs: 100 })
-  await session.positions([{ chain, start: 0 }])
-  proxy.onReply = () => 'hold'
-  await expect(session.load({ chain, from: 0, to: 3 }, rows(0, 3))).rejects.toMatchObject({
-    code: 'unreachable',
-    retryable: true
-  })
-  session.destroy()
-  proxy.reset()
-  proxy.onReply = () => 'hold'
-  await expect(open({ connectMs: 100 })).rejects.toMatchObject({ retryable: true })
-})
+test.each(['BEGIN', 'FOR UPDATE', 'COPY', 'UPDATE', 'COMMIT'])(
+  'a server that falls silent at %s is given up',
+  async (statement) => {
+    const session = await open({ statementMs: 200, graceMs: 100, briefMs: 100 })
+    await session.positions([{ chain, start: 0 }])
+    let isSilent = false
+    proxy.onRequest = (bytes) => {
+      isSilent ||= bytes.includes(statement)
+      return 'pass'
+    }
+    proxy.onReply = () => (isSilent ? 'hold' : 'pass')
+    await expect(session.load({ chain, from: 0, to: 3 }, rows(0, 3))).rejects.toMatchObject({
+      code: 'unreachable',
+      retryable: true
+    })
+    expect(isSilent).toBe(true)
+    session.destroy()
+    proxy.reset()
+    proxy.onReply = () => 'hold'
+    await expect(open({ connectMs: 100 })).rejects.toMatchObject({ retryable: true })
+  }
+)
 
 test('two loaders that race for one chain load each row once', async () => {
   const [left, right] = [await open(), await open()]
