@@ -1,0 +1,77 @@
+import { cpus, totalmem } from 'node:os'
+import type { RoadVerdict } from '../e2e/check-road.ts'
+import type { Outcome } from './disturbances.ts'
+
+/** What a soak run was and found. */
+export interface SoakRun {
+  readonly command: string
+  readonly program: string
+  readonly seed: number
+  readonly startedAt: Date
+  readonly minutes: number
+  readonly disturbances: readonly { readonly name: string; readonly outcomes: readonly Outcome[] }[]
+  readonly events: number
+  readonly exit: number | null
+  readonly verdict: RoadVerdict
+  /** Names of credentials found in what the workers said; must be empty. */
+  readonly leaks: readonly string[]
+}
+
+const stores = ['source', 'target', 'hdfs', 's3', 'warehouse'] as const
+
+/** Whether every store holds each event once, unchanged and in order, and everything was met. */
+export function isFlawless({ verdict, events, exit, leaks }: SoakRun): boolean {
+  const clean = stores.every((name) => {
+    const { count, missing, repeated, wrong, outOfOrder } = verdict[name]
+    return count === events && missing + repeated + wrong + outOfOrder === 0
+  })
+  return clean && exit === 0 && leaks.length === 0
+}
+
+/** The run as Markdown. */
+export function report(run: SoakRun): string {
+  const { disturbances, verdict } = run
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`
+  return [
+    '# Soak: kills and faults on real services',
+    '',
+    `\`${run.command}\` with seed ${run.seed}, ${run.startedAt.toISOString().slice(0, 10)}, ${run.minutes.toFixed(0)} minutes, `,
+    `${cpus().length} cores and ${Math.round(totalmem() / 2 ** 30)} GiB shared with all services. One worker with all five roles `,
+    `(${run.program}) between Apache Kafka 4.1.1 twice, HDFS 3.4.3, MinIO and PostgreSQL 18, while events came in.`,
+    '',
+    '## Disturbances',
+    '',
+    'Recovered: until every role was ready and had carried something new; for the worker since the start of its process,',
+    'for the rest since the service was back or the rule had hit.',
+    '',
+    line(['disturbance', 'done', 'met work in flight', 'recovered, median', '90 %', 'longest']),
+    line(['---', '---:', '---:', '---:', '---:', '---:']),
+    ...disturbances.map(({ name, outcomes }) => {
+      const times = outcomes.map(({ recoveredMs }) => recoveredMs).sort((a, b) => a - b)
+      const met = outcomes.filter((outcome) => outcome.met).length
+      return line([name, outcomes.length, met, ...[0.5, 0.9, 1].map((share) => seconds(times, share))])
+    }),
+    '',
+    '## What readers of others found afterwards',
+    '',
+    `${run.events} events went in. Topics were read by librdkafka (read_committed, CRCs checked), files by pyarrow, rows by`,
+    'psycopg; each is compared with the input by id and SHA-256 or by every column, and by order within its partition.',
+    '',
+    line(['store', 'records', 'missing', 'repeated', 'wrong', 'out of order']),
+    line(['---', '---:', '---:', '---:', '---:', '---:']),
+    ...stores.map((name) => {
+      const { count, missing, repeated, wrong, outOfOrder } = verdict[name]
+      return line([name, count, missing, repeated, wrong, outOfOrder])
+    }),
+    '',
+    `The last worker ended with ${run.exit}. Credentials found in what the workers said: ${run.leaks.length === 0 ? 'none' : run.leaks.join(', ')}.`,
+    ''
+  ].join('\n')
+}
+
+/** The value below which that share of the sorted times lies. */
+export function seconds(sortedMs: readonly number[], share: number): string {
+  const at = Math.min(sortedMs.length - 1, Math.max(0, Math.ceil(share * sortedMs.length) - 1))
+  const value = sortedMs[at]
+  return value === undefined ? '–' : `${(value / 1_000).toFixed(1)} s`
+}
