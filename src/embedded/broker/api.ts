@@ -1,3 +1,4 @@
+import type { BrokerConfig } from './broker-config.ts'
 import type { Groups } from './groups.ts'
 import type { OffsetStore } from './offsets.ts'
 import type { Timers } from './timers.ts'
@@ -8,6 +9,7 @@ import type { Reader, Writer } from './wire.ts'
 /** What the APIs act upon. */
 export interface Services {
   readonly node: { readonly id: number; readonly host: string; readonly port: number }
+  readonly brokerConfig: BrokerConfig
   readonly topics: Topics
   readonly groups: Groups
   readonly offsets: OffsetStore

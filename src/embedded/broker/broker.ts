@@ -5,6 +5,7 @@ import { Fault } from '../../errors.ts'
 import { Faults } from '../faults.ts'
 import type { Services } from './api.ts'
 import { createApis } from './apis/index.ts'
+import { BrokerConfig } from './broker-config.ts'
 import { Connection } from './connection.ts'
 import { Disk } from './disk.ts'
 import { codes } from './errors.ts'
@@ -120,6 +121,7 @@ interface Closable {
 /** Opens what is in the data directory, in the order in which the parts need each other. */
 function openServices(options: BrokerOptions & Parts): Services & { readonly stores: readonly Closable[] } {
   const { dataDir, clusterId, node, faults, disk, timers, now = Date.now } = options
+  const brokerConfig = new BrokerConfig(join(dataDir, 'broker.journal'), disk)
   const topics = new Topics(dataDir, disk, clusterId)
   const offsets = new OffsetStore(join(dataDir, 'offsets.journal'), disk)
   const groupStore = new GroupStore(join(dataDir, 'groups.journal'), disk)
@@ -136,8 +138,9 @@ function openServices(options: BrokerOptions & Parts): Services & { readonly sto
     return action?.type === 'answer' ? action.code : codes.NONE
   }
   const autoCreateTopics = options.autoCreateTopics ?? false
-  const stores = [transactions, groupStore, offsets, topics]
-  return { node, topics, groups, offsets, transactions, timers, autoCreateTopics, now, refusal, stores }
+  const stores = [transactions, groupStore, offsets, topics, brokerConfig]
+  const kept = { brokerConfig, topics, groups, offsets, transactions }
+  return { node, ...kept, timers, autoCreateTopics, now, refusal, stores }
 }
 
 /** Serves every connection, and returns those that are open. */

@@ -6,7 +6,7 @@ import { crc32c } from '../../records/crc32c.ts'
 import { decodeRecords, encodeBatch } from '../../records/record.ts'
 import type { Disk } from './disk.ts'
 import { codes, KafkaError } from './errors.ts'
-import { type AbortedTransaction, Producers } from './producers.ts'
+import { type AbortedTransaction, Producers, type TransactionEnd } from './producers.ts'
 import { fileName, Segment } from './segment.ts'
 
 export interface LogOptions {
@@ -103,10 +103,12 @@ export class PartitionLog {
   }
 
   /** Writes the marker that ends a producer's transaction here (KIP-98 control record). */
-  appendMarker(producerId: number, producerEpoch: number, committed: boolean, now: number): void {
+  appendMarker(end: TransactionEnd): void {
+    const { producerId, producerEpoch, committed, coordinatorEpoch, timestamp } = end
     const key = Buffer.from([0, 0, 0, committed ? 1 : 0])
-    const value = Buffer.alloc(6) // Version 0, coordinator epoch 0.
-    const record = { key, value, headers: [], timestamp: now }
+    const value = Buffer.alloc(6) // Version 0, then the coordinator's epoch.
+    value.writeInt32BE(coordinatorEpoch, 2)
+    const record = { key, value, headers: [], timestamp }
     const batch = encodeBatch([record], {
       codec: 0,
       producerId,
@@ -114,8 +116,8 @@ export class PartitionLog {
       transactional: true,
       control: true
     })
-    const offset = this.#write(batch, 1, now)
-    this.producers.end(producerId, producerEpoch, offset, committed)
+    const offset = this.#write(batch, 1, timestamp)
+    this.producers.end(end, offset)
     this.#notify(batch.length)
   }
 
@@ -235,8 +237,12 @@ export class PartitionLog {
     this.#endOffset = header.lastOffset + 1
     this.#enterEpoch(header.leaderEpoch, header.baseOffset)
     if (header.control) {
-      const committed = decodeRecords(batch)[0]?.key?.readInt16BE(2) === 1
-      this.producers.end(header.producerId, header.producerEpoch, header.baseOffset, committed)
+      const { producerId, producerEpoch, maxTimestamp: timestamp } = header
+      const [marker] = decodeRecords(batch)
+      const committed = marker?.key?.readInt16BE(2) === 1
+      const coordinatorEpoch = marker?.value?.readInt32BE(2) ?? 0
+      const end = { producerId, producerEpoch, committed, coordinatorEpoch, timestamp }
+      this.producers.end(end, header.baseOffset)
     } else if (header.producerId >= 0) {
       this.producers.remember(header, header.baseOffset)
     }

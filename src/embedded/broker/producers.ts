@@ -16,6 +16,30 @@ interface ProducerState {
   epoch: number
   /** Batches of this epoch, oldest first. */
   batches: RememberedBatch[]
+  /** Of the last batch or marker. */
+  lastTimestamp: number
+  /** Of the last marker; -1 before the first. */
+  coordinatorEpoch: number
+}
+
+/** A producer as DescribeProducers tells of it; -1 for what there is not. */
+export interface ProducerDescription {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly lastSequence: number
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+  /** The first offset of its open transaction. */
+  readonly transactionStart: number
+}
+
+/** What ends a producer's transaction in a partition. */
+export interface TransactionEnd {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly committed: boolean
+  readonly coordinatorEpoch: number
+  readonly timestamp: number
 }
 
 /** One aborted transaction in a partition, as consumers need it to filter (KIP-98). */
@@ -110,21 +134,38 @@ export class Producers {
       timestamp: header.logAppendTime ? header.maxTimestamp : -1
     })
     if (state.batches.length > REMEMBERED_BATCHES) state.batches.shift()
+    state.lastTimestamp = header.maxTimestamp
     if (header.transactional && !this.#ongoing.has(header.producerId)) {
       this.#ongoing.set(header.producerId, baseOffset)
     }
   }
 
   /** Takes note of a marker at `offset`, which ends the producer's transaction and fences its older epochs. */
-  end(producerId: number, epoch: number, offset: number, committed: boolean): void {
+  end(
+    { producerId, producerEpoch, committed, coordinatorEpoch, timestamp }: TransactionEnd,
+    offset: number
+  ): void {
     this.#starting.delete(producerId)
-    this.#enter(producerId, epoch)
+    const state = this.#enter(producerId, producerEpoch)
+    state.coordinatorEpoch = coordinatorEpoch
+    state.lastTimestamp = timestamp
     const firstOffset = this.#ongoing.get(producerId)
     if (firstOffset === undefined) return
     this.#ongoing.delete(producerId)
     if (committed) return
     const lastStableOffset = this.firstOngoing ?? offset + 1
     this.#aborted.push({ producerId, firstOffset, lastOffset: offset, lastStableOffset })
+  }
+
+  describe(): readonly ProducerDescription[] {
+    return [...this.#states].map(([producerId, { epoch, batches, lastTimestamp, coordinatorEpoch }]) => ({
+      producerId,
+      producerEpoch: epoch,
+      lastSequence: batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp,
+      coordinatorEpoch,
+      transactionStart: this.#ongoing.get(producerId) ?? -1
+    }))
   }
 
   /** Aborted transactions that touch `[from, to)`, in the order of their markers, as Kafka lists them. */
@@ -147,7 +188,8 @@ export class Producers {
   }
 
   #enter(producerId: number, epoch: number): ProducerState {
-    const state = this.#states.get(producerId) ?? { epoch, batches: [] }
+    const fresh = { epoch, batches: [], lastTimestamp: -1, coordinatorEpoch: -1 }
+    const state = this.#states.get(producerId) ?? fresh
     if (state.epoch !== epoch) {
       state.epoch = epoch
       state.batches = []

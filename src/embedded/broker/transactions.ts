@@ -40,7 +40,7 @@ export interface Transaction extends ProducerIdentity {
   readonly state: TransactionState
   readonly partitions: readonly TopicPartition[]
   readonly groups: readonly string[]
-  /** When the first partition was added; -1 when no transaction is open. */
+  /** When the last transaction began with its first partition; -1 before there was one. */
   readonly startedAt: number
 }
 
@@ -218,11 +218,12 @@ export class Transactions {
     try {
       for (const { topic, partition } of decided.partitions) {
         const log = topics.get(topic)?.partitions[partition]
-        log?.appendMarker(decided.producerId, decided.producerEpoch, committed, now())
+        const { producerId, producerEpoch } = decided
+        log?.appendMarker({ producerId, producerEpoch, committed, coordinatorEpoch: 0, timestamp: now() })
       }
       for (const group of decided.groups) offsets.endTransaction(decided.producerId, group, committed)
       const state = committed ? 'CompleteCommit' : 'CompleteAbort'
-      this.#save({ ...decided, state, partitions: [], groups: [], startedAt: -1 })
+      this.#save({ ...decided, state, partitions: [], groups: [] })
     } catch {
       timers.after(MARKER_RETRY_MS, () => this.#finish(decided))
     }

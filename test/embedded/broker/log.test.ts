@@ -175,8 +175,15 @@ function play(
       records.push(...sent)
       open.set(producer, [...(open.get(producer) ?? []), ...sent])
     } else {
-      log.appendMarker(producer, 0, action === 'commit', T0)
-      for (const record of open.get(producer) ?? []) record.committed = action === 'commit'
+      const committed = action === 'commit'
+      log.appendMarker({
+        producerId: producer,
+        producerEpoch: 0,
+        committed,
+        coordinatorEpoch: 0,
+        timestamp: T0
+      })
+      for (const record of open.get(producer) ?? []) record.committed = committed
       open.delete(producer)
     }
   }

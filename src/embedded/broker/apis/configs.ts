@@ -4,8 +4,10 @@ import { topicSettings } from '../topic-config.ts'
 
 const TOPIC = 2
 const BROKER = 4
-/** Where a value comes from, in DescribeConfigs: 1 the topic's own, 5 the default. */
-const source = { topic: 1, default: 5 } as const
+/** A value's type. */
+const BOOLEAN = 1
+/** Where a value comes from, in DescribeConfigs. */
+const source = { topic: 1, broker: 2, default: 5 } as const
 
 interface Resource {
   readonly type: number
@@ -20,7 +22,7 @@ interface Wanted extends Resource {
 interface Entry {
   readonly name: string
   readonly value: string
-  readonly given: boolean
+  readonly source: number
   readonly type: number
 }
 
@@ -30,7 +32,7 @@ interface Described extends Resource {
   readonly entries: readonly Entry[]
 }
 
-/** DescribeConfigs (key 32): of topics; brokers exist and have nothing to say. */
+/** DescribeConfigs (key 32): of topics, and of brokers those settings that can be changed. */
 export function describeConfigsApi(services: Services): Api {
   return defineApi<readonly Wanted[], readonly Described[]>({
     key: 32,
@@ -55,8 +57,8 @@ export function describeConfigsApi(services: Services): Api {
         writer.int16(error).string(message).int8(type).string(name)
         writer.structs(entries, (_, entry) => {
           writer.string(entry.name).string(entry.value).boolean(false)
-          if (version >= 1) writer.int8(entry.given ? source.topic : source.default)
-          else writer.boolean(!entry.given)
+          if (version >= 1) writer.int8(entry.source)
+          else writer.boolean(entry.source === source.default)
           writer.boolean(false)
           if (version >= 1) writer.structs([], () => {})
           if (version >= 3) writer.int8(entry.type).string(null)
@@ -66,19 +68,32 @@ export function describeConfigsApi(services: Services): Api {
   })
 }
 
-function describe({ topics }: Services, wanted: Wanted): Described {
+function describe({ topics, brokerConfig }: Services, wanted: Wanted): Described {
   const { type, name, keys } = wanted
   const refuse = (error: number, message: string) => ({ type, name, error, message, entries: [] })
-  if (type === BROKER) return { type, name, error: codes.NONE, message: null, entries: [] }
+  const isWanted = (key: string) => keys === null || keys.includes(key)
+  if (type === BROKER) {
+    const given = brokerConfig.given()
+    const entries = brokerConfig
+      .names()
+      .filter(isWanted)
+      .map((key) => ({
+        name: key,
+        value: brokerConfig.get(key),
+        source: key in given ? source.broker : source.default,
+        type: BOOLEAN
+      }))
+    return { type, name, error: codes.NONE, message: null, entries }
+  }
   if (type !== TOPIC) return refuse(codes.INVALID_REQUEST, `resource type ${type} is not known`)
   const topic = topics.get(name)
   if (!topic) return refuse(codes.UNKNOWN_TOPIC_OR_PARTITION, `Topic '${name}' does not exist.`)
   const entries = Object.entries(topicSettings)
-    .filter(([key]) => keys === null || keys.includes(key))
+    .filter(([key]) => isWanted(key))
     .map(([key, setting]) => ({
       name: key,
       value: topic.config.get(key),
-      given: topic.config.isGiven(key),
+      source: topic.config.isGiven(key) ? source.topic : source.default,
       type: setting.type
     }))
   return { type, name, error: codes.NONE, message: null, entries }
@@ -110,7 +125,7 @@ interface AlterResult extends Resource {
 
 const operations: readonly Operation[] = ['set', 'delete', 'append', 'subtract']
 
-/** AlterConfigs (key 33) and IncrementalAlterConfigs (key 44), of topics. */
+/** AlterConfigs (key 33) and IncrementalAlterConfigs (key 44), of topics and of brokers. */
 export function alterConfigsApis(services: Services): Api[] {
   const kinds = [
     { key: 33, name: 'AlterConfigs', versions: [0, 2], flexibleFrom: 2, incremental: false },
@@ -144,16 +159,19 @@ export function alterConfigsApis(services: Services): Api[] {
   )
 }
 
-function alter({ topics }: Services, resource: Altered, validateOnly: boolean): AlterResult {
+function alter({ topics, brokerConfig }: Services, resource: Altered, validateOnly: boolean): AlterResult {
   const { type, name } = resource
   try {
-    if (type !== TOPIC) throw new KafkaError(codes.INVALID_REQUEST, 'only topics have configs here')
-    const topic = topics.get(name)
-    const config = resource.replace ? {} : (topic?.config.given() ?? {})
-    for (const alteration of resource.alterations) {
-      change(config, alteration, topic?.config.get(alteration.name) ?? '')
+    if (type !== TOPIC && type !== BROKER) {
+      throw new KafkaError(codes.INVALID_REQUEST, 'only topics and brokers have configs here')
     }
-    topics.configure(name, config, validateOnly)
+    const current = type === BROKER ? brokerConfig : topics.get(name)?.config
+    const config = resource.replace ? {} : { ...current?.given() }
+    for (const alteration of resource.alterations) {
+      change(config, alteration, current?.get(alteration.name) ?? '')
+    }
+    if (type === BROKER) brokerConfig.configure(config, validateOnly)
+    else topics.configure(name, config, validateOnly)
     return { type, name, error: codes.NONE, message: null }
   } catch (error) {
     return {

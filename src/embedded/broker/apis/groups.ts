@@ -166,7 +166,7 @@ export function describeGroupsApi({ groups, offsets }: Services): Api {
   return defineApi<readonly string[], readonly GroupDescription[]>({
     key: 15,
     name: 'DescribeGroups',
-    versions: [0, 5],
+    versions: [0, 6],
     flexibleFrom: 5,
     decode: (reader, version) => {
       const ids = reader.array(() => reader.string())
@@ -174,14 +174,20 @@ export function describeGroupsApi({ groups, offsets }: Services): Api {
       return ids
     },
     subject: (ids) => ids.join(' '),
-    handle: (ids) => ids.map((id) => ({ error: codes.NONE, id })),
+    handle: (ids, { version }) =>
+      ids.map((id) => {
+        const isMissing = version >= 6 && !groups.get(id) && !offsets.has(id)
+        return { error: isMissing ? codes.GROUP_ID_NOT_FOUND : codes.NONE, id }
+      }),
     refuse: (ids, error) => ids.map((id) => ({ error, id })),
     encode: (writer, answers, version) => {
       if (version >= 1) writer.int32(0)
       writer.structs(answers, (_, { error, id }) => {
         const group = error === codes.NONE ? groups.get(id) : undefined
         const state = group?.state ?? (offsets.has(id) ? 'Empty' : 'Dead')
-        writer.int16(error).string(id).string(state)
+        writer.int16(error)
+        if (version >= 6) writer.string(error === codes.NONE ? null : `Group ${id} not found.`)
+        writer.string(id).string(state)
         writer.string(group?.protocolType ?? '').string(group?.protocol ?? '')
         writer.structs([...(group?.members.values() ?? [])], (_, member) => {
           writer.string(member.id)

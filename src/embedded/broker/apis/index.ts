@@ -16,6 +16,12 @@ import { listOffsetsApi, offsetForLeaderEpochApi } from './offsets.ts'
 import { produceApi } from './produce.ts'
 import { createPartitionsApi, createTopicsApi, deleteRecordsApi, deleteTopicsApi } from './topics.ts'
 import {
+  describeProducersApi,
+  describeTransactionsApi,
+  listTransactionsApi,
+  writeTxnMarkersApi
+} from './transaction-admin.ts'
+import {
   addOffsetsApi,
   addPartitionsApi,
   endTxnApi,
@@ -51,7 +57,11 @@ export function createApis(services: Services): ReadonlyMap<number, Api> {
     describeConfigsApi,
     createPartitionsApi,
     deleteGroupsApi,
-    describeClusterApi
+    describeClusterApi,
+    writeTxnMarkersApi,
+    describeProducersApi,
+    describeTransactionsApi,
+    listTransactionsApi
   ]
   const apis = new Map<number, Api>()
   const all = [...create.map((one) => one(services)), ...alterConfigsApis(services)]

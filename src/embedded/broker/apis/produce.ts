@@ -77,7 +77,7 @@ function append(
   { partition, records }: PartitionData,
   { version }: Caller
 ): PartitionAnswer {
-  const { topics, transactions, now } = services
+  const { brokerConfig, topics, transactions, now } = services
   if (acks < -1 || acks > 1) throw new KafkaError(codes.INVALID_REQUIRED_ACKS, `acks ${acks} is not known`)
   const log = topics.partition(topicName, partition)
   const refusal = services.refusal(`Append ${topicName}-${partition}`)
@@ -86,12 +86,15 @@ function append(
   if (!config) throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, topicName)
   const time = now()
   const header = readOnlyBatch(records, version)
-  if (header.transactional && !log.producers.isOngoing(header.producerId, header.producerEpoch)) {
+  if (header.transactional) {
     if (transactionalId === null) {
       throw new KafkaError(codes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'a transactional batch without an id')
     }
-    log.producers.start(header)
-    verify(() => transactions.verify(transactionalId, header, { topic: topicName, partition }))
+    const isOpen = log.producers.isOngoing(header.producerId, header.producerEpoch)
+    if (!isOpen && brokerConfig.verifiesTransactions) {
+      log.producers.start(header)
+      verify(() => transactions.verify(transactionalId, header, { topic: topicName, partition }))
+    }
   }
   validate(records, header, config, time)
   const { baseOffset, appendTime } = log.append(records, header, config.logAppendTime ? time : undefined)
