@@ -59,7 +59,9 @@ async function startEmbedded(): Promise<Started> {
     ...{ listingMax: LISTING_MAX, standby: true }
   })
   const nameNodes = [hdfs, hdfs.standby].map((one) => ({ rpc: 1, http: one?.port ?? -1 }))
-  const { configuration } = writeConfiguration({ directory, nameNodes, groups: GROUPS, settings: {} })
+  const { configuration } = writeConfiguration({
+    ...{ directory, nameNodes, superuser: SUPERUSER, groups: GROUPS, settings: {} }
+  })
   const tools = new HadoopTools(configuration)
   return {
     nameNode: hdfs.url,

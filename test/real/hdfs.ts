@@ -5,7 +5,7 @@ import { freePorts } from '../tools/service.ts'
 import { nameNodeId, writeConfiguration } from './hdfs/configuration.ts'
 import { dataNodeProcess, type FileSystemPlace, format, nameNodeProcess, untilLive } from './hdfs/daemons.ts'
 import { hdfsLibraries } from './hdfs/libraries.ts'
-import { HadoopTools, toolsClasses } from './hdfs/tools.ts'
+import { HadoopTools, prepareTools } from './hdfs/tools.ts'
 import { hasMaven } from './maven.ts'
 import type { Restartable } from './restartable.ts'
 
@@ -14,7 +14,7 @@ export const hasHdfs = hasMaven
 
 /** Fetches and compiles what the tests need of Hadoop. */
 export async function prepareHdfs(): Promise<void> {
-  await toolsClasses()
+  await prepareTools()
 }
 
 export interface HdfsOptions {
@@ -72,7 +72,9 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<RealHdfs> {
   const dataNodePorts = Array.from({ length: dataNodeCount }, () => ({
     ...{ data: take(), http: take(), ipc: take() }
   }))
-  const { configuration, uri } = writeConfiguration({ directory, nameNodes: nameNodePorts, groups, settings })
+  const { configuration, uri } = writeConfiguration({
+    ...{ directory, nameNodes: nameNodePorts, superuser, groups, settings }
+  })
   const place: FileSystemPlace = {
     ...{ directory, configuration, superuser },
     libraries: await hdfsLibraries(),

@@ -1,2 +1,4 @@
 /** Downloads and builds what only the real tier needs, before any test's clock runs: on a fresh machine that takes minutes. */
-export {}
+import { hasHive, prepareHive } from '../real/hive.ts'
+
+if (hasHive) await prepareHive()

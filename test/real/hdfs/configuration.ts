@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeProperties } from './properties.ts'
 
 /** Where a NameNode listens. */
 export interface NameNodePorts {
@@ -12,6 +13,8 @@ export interface ConfigurationOptions {
   readonly directory: string
   /** Two of them are a pair: the second in standby, or the first. */
   readonly nameNodes: readonly NameNodePorts[]
+  /** Who may act for others, as Hive does. */
+  readonly superuser: string
   readonly groups: Readonly<Record<string, readonly string[]>>
   readonly settings: Readonly<Record<string, string>>
 }
@@ -31,7 +34,7 @@ export interface Configuration {
 
 /** Writes the configuration for servers and tools. */
 export function writeConfiguration(options: ConfigurationOptions): Configuration {
-  const { directory, nameNodes, groups, settings } = options
+  const { directory, nameNodes, superuser, groups, settings } = options
   const conf = join(directory, 'conf')
   // Hadoop looks for the files of its pages on the classpath and does not start without the folders.
   for (const server of ['hdfs', 'datanode', 'secondary']) {
@@ -39,7 +42,7 @@ export function writeConfiguration(options: ConfigurationOptions): Configuration
   }
   const paired = nameNodes.length > 1
   const uri = `hdfs://${paired ? NAMESERVICE : `127.0.0.1:${nameNodes[0]?.rpc}`}`
-  write(join(conf, 'core-site.xml'), {
+  writeProperties(join(conf, 'core-site.xml'), {
     'fs.defaultFS': uri,
     'hadoop.tmp.dir': join(directory, 'tmp'),
     // Nobody's groups are asked of this machine.
@@ -47,11 +50,13 @@ export function writeConfiguration(options: ConfigurationOptions): Configuration
     'hadoop.user.group.static.mapping.overrides': Object.entries(groups)
       .map(([user, names]) => `${user}=${names.join(',')}`)
       .join(';'),
+    [`hadoop.proxyuser.${superuser}.hosts`]: '*',
+    [`hadoop.proxyuser.${superuser}.groups`]: '*',
     // A server that is starting is asked again soon, not after a second.
     'ipc.client.connect.retry.interval': '100',
     'ipc.client.connect.max.retries': '300'
   })
-  write(join(conf, 'hdfs-site.xml'), {
+  writeProperties(join(conf, 'hdfs-site.xml'), {
     ...base,
     ...(paired ? pair(directory, nameNodes) : single(nameNodes[0])),
     ...settings
@@ -106,14 +111,3 @@ log4j.appender.console.target=System.err
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{1}: %m%n
 `
-
-function write(path: string, properties: Readonly<Record<string, string>>): void {
-  const entries = Object.entries(properties).map(
-    ([name, value]) => `  <property><name>${xml(name)}</name><value>${xml(value)}</value></property>\n`
-  )
-  writeFileSync(path, `<configuration>\n${entries.join('')}</configuration>\n`)
-}
-
-function xml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-}

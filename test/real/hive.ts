@@ -1,0 +1,147 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../tools/service.ts'
+import { writeProperties } from './hdfs/properties.ts'
+import type { RealHdfs } from './hdfs.ts'
+import { compiled, JavaLines } from './java-lines.ts'
+import { hasMaven, jarsOf, quickJava } from './maven.ts'
+import { Restartable } from './restartable.ts'
+
+const folder = join(import.meta.dirname, 'hive')
+const source = join(folder, 'HiveSql.java')
+
+/** Whether HiveServer2 can be had here. */
+export const hasHive = hasMaven
+
+/** Fetches and compiles what the tests need of Hive. */
+export async function prepareHive(): Promise<void> {
+  await compiled({ source, libraries: await hiveLibraries() })
+}
+
+/** HiveServer2 4.0.1 with its metastore (Derby) in the same process; the tables' files are on HDFS. */
+export interface RealHive {
+  readonly process: Restartable
+  /** Runs a statement by Hive's JDBC driver; values as strings. A statement that Hive refuses is an error. */
+  query(sql: string): Promise<(string | null)[][]>
+  stop(): Promise<void>
+}
+
+export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
+  const libraries = await hiveLibraries()
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-hive-'))
+  const port = await freePort()
+  const conf = writeConfiguration(directory, port, hdfs)
+  const process = new Restartable({
+    name: 'HiveServer2',
+    command: 'java',
+    args: [
+      ...quickJava,
+      '-Xmx768m',
+      ...opened.flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]),
+      `-Dderby.stream.error.file=${join(directory, 'derby.log')}`,
+      '-Dlog4j2.level=WARN',
+      '-cp',
+      `${conf}:${libraries}/*`,
+      'org.apache.hive.service.server.HiveServer2'
+    ],
+    cwd: directory,
+    env: { ...globalThis.process.env, HADOOP_USER_NAME: hdfs.superuser },
+    ready: () => accepts(port)
+  })
+  let sql: Promise<JavaLines> | undefined
+  const stop = async () => {
+    await Promise.all([process.kill(), sql?.then((program) => program.stop())])
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    await process.start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const query = async (statement: string) => {
+    sql ??= JavaLines.start({ source, libraries, options: ['-Dlog4j2.level=ERROR'] })
+    const url = `jdbc:hive2://127.0.0.1:${port}/default;auth=noSasl`
+    const answer = await (await sql).ask(JSON.stringify({ url, sql: statement }))
+    const { rows, error } = JSON.parse(answer) as Answer
+    if (rows === undefined) throw new Error(`${statement}: ${error}\n${process.printed().slice(-3_000)}`)
+    return rows
+  }
+  return { process, query, stop }
+}
+
+interface Answer {
+  readonly rows?: (string | null)[][]
+  readonly error?: string
+}
+
+function hiveLibraries(): Promise<string> {
+  return jarsOf('hive', join(folder, 'pom.xml'))
+}
+
+/** Packages of Java's own that Hive looks into. */
+const opened = [
+  'java.lang',
+  'java.lang.reflect',
+  'java.io',
+  'java.math',
+  'java.net',
+  'java.nio',
+  'java.text',
+  'java.time',
+  'java.util',
+  'java.util.concurrent',
+  'java.util.concurrent.atomic',
+  'java.util.regex',
+  'sun.nio.ch',
+  'sun.nio.cs'
+] as const
+
+function writeConfiguration(directory: string, port: number, { uri }: RealHdfs): string {
+  const conf = join(directory, 'conf')
+  mkdirSync(conf)
+  writeProperties(join(conf, 'core-site.xml'), {
+    'fs.defaultFS': uri,
+    'hadoop.tmp.dir': join(directory, 'tmp')
+  })
+  writeProperties(join(conf, 'hive-site.xml'), {
+    'javax.jdo.option.ConnectionURL': `jdbc:derby:;databaseName=${join(directory, 'metastore')};create=true`,
+    'datanucleus.schema.autoCreateAll': 'true',
+    'hive.metastore.schema.verification': 'false',
+    'hive.metastore.event.db.notification.api.auth': 'false',
+    'hive.metastore.warehouse.dir': '/hive/warehouse',
+    'hive.metastore.warehouse.external.dir': '/hive/external',
+    'hive.exec.scratchdir': '/hive/tmp',
+    'hive.exec.local.scratchdir': join(directory, 'scratch'),
+    'hive.downloaded.resources.dir': join(directory, 'resources'),
+    'hive.querylog.location': join(directory, 'log'),
+    'hive.server2.logging.operation.enabled': 'false',
+    'hive.server2.thrift.bind.host': '127.0.0.1',
+    'hive.server2.thrift.port': String(port),
+    'hive.server2.webui.port': '-1',
+    'hive.server2.max.start.attempts': '1',
+    'hive.server2.authentication': 'NOSASL',
+    'hive.server2.enable.doAs': 'false',
+    'hive.server2.materializedviews.registry.impl': 'DUMMY',
+    'hive.notification.event.poll.interval': '0s',
+    'hive.support.concurrency': 'false',
+    'hive.stats.autogather': 'false',
+    // Queries run in the server itself: no cluster is needed.
+    'hive.execution.engine': 'mr',
+    'mapreduce.framework.name': 'local'
+  })
+  return conf
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}
