@@ -13,7 +13,7 @@ import { encodeBatch, type Record } from '../../records/record.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { type ProduceResult, TransactionSession } from '../kafka/producer.ts'
-import type { TopicPartition } from '../kafka/topic-partition.ts'
+import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
 import { Intake, type Load } from './intake.ts'
 import { type Claim, encodeClaim, encodePosition } from './position-records.ts'
@@ -234,18 +234,30 @@ class ShardWriter {
   }
 }
 
-/** The failed partitions, each once. A batch that the target calls corrupt is held against its source's checksum. */
-function failuresOf(
+/**
+ * The failed partitions, each once and with its first fault, however many of its batches were under way: the machine
+ * counts them. Those whose batches merely came after a failed one are blamed for nothing. A batch that the target calls
+ * corrupt is held against its source's checksum.
+ */
+export function failuresOf(
   results: readonly ProduceResult[],
   batchAt: (index: number) => Buffer | undefined
 ): PartitionFailure[] {
-  return results.flatMap(({ topic, partition, error, fault }, index) => {
-    if (fault === undefined) return []
+  const failed = results.flatMap((result, index) =>
+    result.fault === undefined ? [] : [{ ...result, index, fault: result.fault }]
+  )
+  const blamed = failed.filter(({ fault }) => fault.code !== 'not-sent')
+  const first = new Map((blamed.length > 0 ? blamed : failed).toReversed().map((one) => [tpOf(one), one]))
+  return [...first.values()].map(({ topic, partition, error, fault, index }) => {
     const batch = batchAt(index)
     // The checksum follows the changed header by linearity, so it is wrong only where the source's was.
     if (error !== CORRUPT_MESSAGE || batch === undefined || verifyCrc(batch))
-      return [{ topic, partition, fault }]
+      return { topic, partition, fault }
     const message = `a batch of ${topic}-${partition} does not fit its own checksum: the source's copy is damaged`
-    return [{ topic, partition, fault: new Fault('source-corrupt', message, { cause: fault }) }]
+    return { topic, partition, fault: new Fault('source-corrupt', message, { cause: fault }) }
   })
+}
+
+function tpOf({ topic, partition }: TopicPartition): string {
+  return tp(topic, partition)
 }
