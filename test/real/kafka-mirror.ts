@@ -76,15 +76,25 @@ export async function createTopics(kafka: Kafka, topics: ITopicConfig[]): Promis
   await admin.disconnect()
 }
 
-/** Writes records of four partitions by librdkafka, which keeps their order, spread over some seconds. */
+export interface Feed {
+  readonly records: number
+  /** What they are spread over; at once by default. */
+  readonly seconds?: number
+  /** A file: more records go on coming at that rate until it is there. */
+  readonly until?: string
+}
+
+/** Writes records to four partitions by librdkafka, which keeps their order, and returns how many. */
 export async function feed(
   properties: Properties,
   topic: string,
-  { records, seconds = 0 }: { readonly records: number; readonly seconds?: number }
-): Promise<void> {
+  { records, seconds = 0, until }: Feed
+): Promise<number> {
   const args = [JSON.stringify(properties), topic, '4', String(records), String(seconds)]
-  const said = await pythonTool('feed_topic.py', args)
-  expect(JSON.parse(said)).toEqual({ acknowledged: records, failed: {} })
+  const said = await pythonTool('feed_topic.py', until === undefined ? args : [...args, until])
+  const { acknowledged, failed }: { acknowledged: number; failed: unknown } = JSON.parse(said)
+  expect(failed).toEqual({})
+  return acknowledged
 }
 
 /** The target has the source's records, each once, unchanged and in order, as librdkafka reads them. */

@@ -192,6 +192,31 @@ describe.skipIf(!hasKafka || !hasPython || !hasOpenssl)('secured Apache Kafka 4.
     const properties = (side: RealKafka) => ({ 'bootstrap.servers': side.direct.join() })
     await expectSame(properties(kafka), properties(target), topics)
   })
+
+  test('sessions that the brokers end after three seconds cost no record', {
+    timeout: 240_000
+  }, async () => {
+    const expiring = { ...superUsers, 'connections.max.reauth.ms': '3000' }
+    const [source, target] = await Promise.all([
+      startKafka(expiring, { security }),
+      startKafka(expiring, { security })
+    ])
+    defer(() => Promise.all([source.stop(), target.stop()]))
+    await createTopics(kafkajs(source.direct), [{ topic: 'e', numPartitions: 4, replicationFactor: 1 }])
+    const mirror = MirrorProcess.start(
+      section('source', source, 'saslSsl', 'scram-sha-256') +
+        section('target', target, 'sasl', 'plain') +
+        copies('e', 'source-saslSsl-scram-sha-256', 'target-sasl-plain'),
+      { PASSWORD: password }
+    )
+    defer(() => mirror.remove())
+    const properties = (side: RealKafka) => ({ 'bootstrap.servers': side.direct.join() })
+    await feed(properties(source), 'e', { records: 2_000, seconds: 8 })
+    await mirror.copied(kafkajs(source.direct), ['e'])
+    expect(await mirror.worker.stop(), mirror.worker.said()).toBe(0)
+    expect(mirror.worker.stderr).toContain('the broker closed the connection')
+    await expectSame(properties(source), properties(target), { e: 2_000 })
+  })
 })
 
 /** `[cluster.<side>-<listener>-<mechanism>]` for a worker whose environment has the password. */
