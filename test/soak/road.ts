@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { demoNames, writeDemoConfig } from '../../src/demo/config.ts'
 import { writeEndpoints } from '../../src/demo/endpoints.ts'
@@ -10,6 +9,7 @@ import { Canaries } from '../support/canaries.ts'
 import { CausewayProcess } from '../support/causeway-process.ts'
 import { fetchState, type WorkerState } from '../support/worker-state.ts'
 import { freePort } from '../tools/service.ts'
+import { behind, LogEnds } from './ends.ts'
 import { type SoakServices, startSoakServices } from './services.ts'
 
 /** Far longer than any recovery may take; what takes longer is wedged. */
@@ -24,6 +24,7 @@ export class SoakRoad {
   readonly #program: readonly string[]
   #worker: CausewayProcess
   #startedAt = 0
+  readonly #ends: LogEnds
   readonly #canaries = new Canaries()
   readonly #leaks = new Set<string>()
 
@@ -38,6 +39,7 @@ export class SoakRoad {
     this.#program = program
     this.#config = place.config
     this.#url = place.url
+    this.#ends = new LogEnds(services.forReaders.source, services.forReaders.target)
     const { s3, warehouseUrl, eventStream } = services.forWorker
     this.#canaries.add('s3 access key', s3.accessKeyId)
     this.#canaries.add('s3 secret key', s3.secretAccessKey)
@@ -117,23 +119,33 @@ export class SoakRoad {
     return state === undefined ? Number.NaN : performance.now() - this.#startedAt
   }
 
-  /** Waits until, from now on, every role has carried something new and is ready; after `what`, as errors say. */
+  /** Waits until something new has come in, and all that is in the topics then has been carried on; `what` came before. */
   async progress(what: string): Promise<void> {
-    const before = await this.#worker.until('an answer', () => this.state())
-    const carriedOf = (state: WorkerState, name: string) => {
-      const counters = state.roles.find(({ role }) => role === name)?.counters ?? {}
-      return counters.recordsWritten ?? counters.recordsKept ?? counters.rowsLoaded ?? 0
+    const ingested = async () => {
+      const state = await this.state()
+      return state?.roles.find(({ role }) => role === 'ingest')?.counters.recordsWritten
     }
-    let stuck: readonly unknown[] = []
+    const before = await this.#worker.until(`an answer after ${what}`, ingested, PATIENCE_MS)
+    const isNew = async () => ((await ingested()) ?? 0) > before || undefined
+    await this.#worker.until(`new events after ${what}`, isNew, PATIENCE_MS)
+    await this.#caughtUp(what)
+  }
+
+  async #caughtUp(what: string): Promise<void> {
+    const [source, target] = await Promise.all([this.#ends.source(), this.#ends.target()])
+    let stuck: readonly string[] = []
     const isMoving = async () => {
       const now = await this.state()
       if (now === undefined) return undefined
-      const still = now.roles.filter(({ role }) => carriedOf(now, role) <= carriedOf(before, role))
-      stuck = [...now.unready, ...still.map(({ role, state, notes }) => ({ role, state, notes }))]
+      const late = [
+        ...[...behind(now, 'mirror', source), ...behind(now, 'hdfs-sink', source)],
+        ...behind(now, 's3-sink', target)
+      ]
+      stuck = [...now.unready, ...late]
       return stuck.length === 0 ? true : undefined
     }
-    await this.#worker.until('progress of every role', isMoving, PATIENCE_MS).catch((error: unknown) => {
-      throw new Error(`${what}: stuck: ${JSON.stringify(stuck)}`, { cause: error })
+    await this.#worker.until('progress', isMoving, PATIENCE_MS).catch((error: unknown) => {
+      throw new Error(`${what}: stuck: ${stuck.join('; ')}`, { cause: error })
     })
   }
 
@@ -150,33 +162,25 @@ export class SoakRoad {
     return { events: payloads.length, verdict, exit }
   }
 
-  /**
-   * The warehouse holds so many rows and the HDFS sink is at the end of its topic. A loss shows as a wait without change;
-   * it is then left to the readers to say what is missing.
-   */
+  /** Waits until the topics hold everything and all roles have carried it, and the warehouse holds so many rows. */
   async #arrived(events: number): Promise<void> {
     const client = new pg.Client({ connectionString: this.services.forReaders.warehouseUrl })
     await client.connect()
-    let [last, since] = ['', performance.now()]
+    const rows = async () => {
+      const found = await client.query<{ n: string }>(`SELECT count(*) AS n FROM ${demoNames.table}`)
+      return Number(found.rows[0]?.n) >= events ? true : undefined
+    }
     try {
-      for (;;) {
-        const { rows } = await client.query<{ n: string }>(`SELECT count(*) AS n FROM ${demoNames.table}`)
-        const state = await this.state()
-        const sink = state?.roles.find(({ role }) => role === 'hdfs-sink')
-        const behind = sink?.partitions.some(({ position, end }) => position < end) ?? true
-        if (Number(rows[0]?.n) >= events && !behind) return
-        const now = JSON.stringify([rows, sink?.partitions])
-        if (now !== last) [last, since] = [now, performance.now()]
-        if (performance.now() - since > PATIENCE_MS / 2) return
-        await delay(200)
-      }
+      await this.#worker.until(`${events} rows`, rows, PATIENCE_MS)
     } finally {
       await client.end()
     }
+    await this.#caughtUp('the end of the stream')
   }
 
   async stop(): Promise<void> {
     await this.#worker.end()
+    await this.#ends.close()
     await this.services.stop()
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }

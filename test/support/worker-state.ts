@@ -10,6 +10,7 @@ export interface WorkerState {
     readonly partitions: readonly {
       readonly topic: string
       readonly partition: number
+      readonly state: string
       readonly position: number
       readonly end: number
     }[]
