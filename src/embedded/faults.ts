@@ -28,11 +28,23 @@ export interface FaultRule {
   readonly times?: number
 }
 
+/** A rule that is set. */
+export interface SetFault {
+  /** How many requests it has hit so far. */
+  readonly hits: number
+}
+
 export class Faults {
   #rules: { readonly rule: FaultRule; passed: number; hit: number }[] = []
 
-  add(rule: FaultRule): void {
-    this.#rules.push({ rule, passed: 0, hit: 0 })
+  add(rule: FaultRule): SetFault {
+    const state = { rule, passed: 0, hit: 0 }
+    this.#rules.push(state)
+    return {
+      get hits() {
+        return state.hit
+      }
+    }
   }
 
   clear(): void {

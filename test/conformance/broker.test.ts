@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { startBroker } from '../../src/embedded/broker/broker.ts'
 import { hasKafka, startKafka } from '../real/kafka.ts'
+import { hasPython } from '../tools/python.ts'
 import type { Subject } from './broker/bench.ts'
 import { fetching } from './broker/fetching.ts'
 import { grouping } from './broker/grouping.ts'
+import { kafkajsClients } from './broker/kafkajs.ts'
+import { librdkafkaClients } from './broker/librdkafka.ts'
 import { producing } from './broker/produce.ts'
 import { transacting } from './broker/transacting.ts'
 
@@ -33,6 +36,8 @@ function conformance(start: () => Promise<Started>): void {
   describe('fetching', () => fetching(subject))
   describe('transacting', () => transacting(subject))
   describe('grouping', () => grouping(subject))
+  describe('kafkajs', () => kafkajsClients(subject))
+  describe.skipIf(!hasPython)('librdkafka', () => librdkafkaClients(subject))
 }
 
 async function startEmbedded(): Promise<Started> {
@@ -42,13 +47,20 @@ async function startEmbedded(): Promise<Started> {
     await broker.stop()
     rmSync(dataDir, { recursive: true, force: true })
   }
-  return { address: broker.brokers[0] ?? '', stop }
+  const loseReplies = (api: string, times: number) =>
+    broker.faults.add({ subject: new RegExp(`^${api}\\b`), action: { type: 'lose-reply' }, times })
+  return { address: broker.brokers[0] ?? '', loseReplies, stop }
 }
 
 async function startReal(): Promise<Started> {
-  const kafka = await startKafka({
+  const settings = {
     'group.min.session.timeout.ms': '100',
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200'
-  })
-  return { address: kafka.brokers[0] ?? '', stop: () => kafka.stop() }
+  }
+  const kafka = await startKafka(settings, { proxied: true })
+  const { proxy } = kafka.node
+  if (proxy === undefined) throw new Error('there is no proxy before Kafka')
+  const loseReplies = (api: string, times: number) =>
+    proxy.set({ fault: 'lose-reply', match: new RegExp(`^${api}$`), times })
+  return { address: kafka.brokers[0] ?? '', loseReplies, stop: () => kafka.stop() }
 }

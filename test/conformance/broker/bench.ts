@@ -6,6 +6,8 @@ import { findCoordinator, initProducerId } from './transaction-requests.ts'
 /** A broker under test: ours or Apache Kafka. */
 export interface Subject {
   readonly address: string
+  /** The next `times` requests of this API are served, and in place of their answers the connection is closed. */
+  loseReplies(api: string, times: number): { readonly hits: number }
 }
 
 /** "Not yet", from coordinators that load or finish a transaction: 14, 15, 16, 51. */
@@ -37,13 +39,13 @@ export async function withClient(
   }
 }
 
-/** Partition 0 of a new topic. */
+/** Partition 0 of a new topic, whose name no other test has used unless it is given. */
 export async function newPartition(
   client: RawClient,
   config: Readonly<{ [name: string]: string }> = {},
-  partitions = 1
+  partitions = 1,
+  topic = fresh('topic')
 ): Promise<At> {
-  const topic = fresh('topic')
   const error = await settled(client, createTopic(topic, partitions, config), (code) => code)
   if (error !== 0) throw new Error(`the topic ${topic} was refused: ${error}`)
   // Kafka answers before the partitions have a leader everywhere, and before the metadata say so.
