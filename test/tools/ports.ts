@@ -1,20 +1,24 @@
 import { createServer } from 'node:net'
 
-/** Below the ports that Linux and macOS hand out to outgoing connections. */
+/** Below the ports that Linux and macOS lend to outgoing connections. Test processes that run at once share them. */
 const FIRST = 10_000
-const LAST = 32_000
+const SLICE = 700
+const SLICES = 31
+
+const first = FIRST + (process.pid % SLICES) * SLICE
+let given = Math.floor(Math.random() * SLICE)
 
 /**
  * Ports of loopback for services that die and come back on the same port: none that the system lends to an outgoing
  * connection meanwhile, not even to a client that connects to the dead port and so to itself.
  */
 export async function lastingPorts(count: number): Promise<number[]> {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST))
-    if (await isFree(port)) ports.add(port)
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = first + (given++ % SLICE)
+    if (await isFree(port)) ports.push(port)
   }
-  return [...ports]
+  return ports
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -55,6 +55,9 @@ interface Plan {
   readonly quorum: string
 }
 
+/** Silence after which a broker counts as dead. */
+const SESSION_MS = 3_000
+
 /** Starts Apache Kafka on free loopback ports in a temporary directory. */
 export async function startCluster(options: KafkaOptions): Promise<KafkaCluster> {
   const { nodes: count = 1, version = newestKafka, security, settings = {}, proxied = false } = options
@@ -123,6 +126,7 @@ async function makeNode(plan: Plan, id: number, controllerPort: number): Promise
     direct: `127.0.0.1:${directPort}`,
     secure: plan.certificates && secureAddresses(secured),
     proxy,
+    mournedMs: plan.version === '2.8.2' ? SESSION_MS + 1_000 : 0,
     settings: {
       ...listenerSettings(plan, id, listeners, controllerPort),
       'advertised.listeners': listeners
@@ -157,14 +161,18 @@ function listenerSettings(
   const all = version === '2.8.2' ? listeners : [...listeners, controller]
   const own: Record<string, string> =
     version === '2.8.2'
-      ? { 'broker.id': String(id), 'zookeeper.connect': quorum, 'zookeeper.session.timeout.ms': '3000' }
+      ? {
+          'broker.id': String(id),
+          'zookeeper.connect': quorum,
+          'zookeeper.session.timeout.ms': String(SESSION_MS)
+        }
       : {
           'process.roles': 'broker,controller',
           'node.id': String(id),
           'controller.quorum.voters': quorum,
           'controller.listener.names': 'CONTROLLER',
           // A killed broker is missed soon, and may come back soon.
-          'broker.session.timeout.ms': '3000',
+          'broker.session.timeout.ms': String(SESSION_MS),
           'broker.heartbeat.interval.ms': '500'
         }
   return {

@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { TcpProxy } from '../../tools/proxy.ts'
 import { type Service, startService } from '../../tools/service.ts'
 import { javaArgs } from './libraries.ts'
@@ -20,6 +21,8 @@ export interface NodeOptions extends NodeAddresses {
   /** The node's own, made by the caller. */
   readonly directory: string
   readonly settings: Readonly<Record<string, string>>
+  /** After its death, how long its cluster refuses a next life of it: ZooKeeper's session must have ended. */
+  readonly mournedMs: number
 }
 
 /** One Apache Kafka broker in a process of its own, with ports and data that outlive it. */
@@ -33,6 +36,7 @@ export class KafkaNode implements NodeAddresses {
   readonly file: string
   readonly #options: NodeOptions
   #service: Service | undefined
+  #diedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: NodeOptions) {
     const { id, address, direct, secure, proxy, directory, settings } = options
@@ -59,6 +63,7 @@ export class KafkaNode implements NodeAddresses {
 
   /** Starts it on its ports and data; resolves when it takes requests. */
   async start(): Promise<void> {
+    await pause(Math.max(0, this.#diedAt + this.#options.mournedMs - performance.now()))
     this.#service = await startService({
       name: `Kafka node ${this.id}`,
       command: 'java',
@@ -75,6 +80,7 @@ export class KafkaNode implements NodeAddresses {
   /** `SIGKILL`; resolves when it is gone. */
   async kill(): Promise<void> {
     await this.#service?.kill()
+    this.#diedAt = performance.now()
   }
 
   /** Its next life on the same ports and data; one that still runs is killed first. */
