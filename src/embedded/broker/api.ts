@@ -1,4 +1,5 @@
 import type { BrokerConfig } from './broker-config.ts'
+import type { Cluster, Duty, NodeAddress } from './cluster.ts'
 import type { Groups } from './groups.ts'
 import type { OffsetStore } from './offsets.ts'
 import type { Timers } from './timers.ts'
@@ -8,7 +9,9 @@ import type { Reader, Writer } from './wire.ts'
 
 /** What the APIs act upon. */
 export interface Services {
-  readonly node: { readonly id: number; readonly host: string; readonly port: number }
+  /** The node that answers. */
+  readonly node: NodeAddress
+  readonly cluster: Cluster
   readonly brokerConfig: BrokerConfig
   readonly topics: Topics
   readonly groups: Groups
@@ -39,6 +42,8 @@ export interface ApiDefinition<Request, Response> {
   readonly decode: (reader: Reader, version: number) => Request
   /** What the request is about, as fault rules see it after the API's name: `hybrid-0 hybrid-1`, a group, an id. */
   readonly subject: (request: Request) => string
+  /** What only its coordinator may answer; any other node refuses with `NOT_COORDINATOR`. */
+  readonly duty?: (request: Request) => Duty | undefined
   readonly handle: (request: Request, caller: Caller) => Response | Promise<Response>
   /** The response in which everything failed with this code. */
   readonly refuse: (request: Request, code: number) => Response
@@ -60,6 +65,7 @@ export interface Api {
 export interface Exchange {
   readonly subject: string
   readonly isSilent: boolean
+  readonly duty: Duty | undefined
   readonly handle: (caller: Caller) => Answer | Promise<Answer>
   readonly refuse: (code: number) => Answer
 }
@@ -78,6 +84,7 @@ export function defineApi<Request, Response>(definition: ApiDefinition<Request, 
     return {
       subject: definition.subject(request),
       isSilent: definition.isSilent?.(request) ?? false,
+      duty: definition.duty?.(request),
       refuse: (code) => answer(definition.refuse(request, code)),
       handle: (caller) => {
         const response = definition.handle(request, caller)
@@ -86,6 +93,16 @@ export function defineApi<Request, Response>(definition: ApiDefinition<Request, 
     }
   }
   return { key, name, versions, flexibleFrom, open }
+}
+
+/** The duty of a group's coordinator; a request without a group is refused by any node. */
+export function ofGroup(key: string): Duty | undefined {
+  return key === '' ? undefined : { kind: 'group', key }
+}
+
+/** The duty of a transactional id's coordinator; without an id, any node gives a producer its id. */
+export function ofTransaction(key: string | null): Duty | undefined {
+  return key === null || key === '' ? undefined : { kind: 'transaction', key }
 }
 
 /** The partitions of a request under their topic, as the protocol groups them. */

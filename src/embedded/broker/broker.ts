@@ -1,19 +1,22 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { Fault } from '../../errors.ts'
 import { Faults } from '../faults.ts'
 import type { Services } from './api.ts'
 import { createApis } from './apis/index.ts'
 import { BrokerConfig } from './broker-config.ts'
+import { Cluster, type Duty, type NodeAddress } from './cluster.ts'
 import { Connection } from './connection.ts'
 import { Disk } from './disk.ts'
 import { codes } from './errors.ts'
 import { GroupStore } from './group-store.ts'
 import { type GroupOptions, Groups } from './groups.ts'
+import { Housekeeping, type HousekeepingOptions } from './housekeeping.ts'
+import { Listener } from './listener.ts'
+import { Nodes } from './nodes.ts'
 import { OffsetStore } from './offsets.ts'
 import { Timers } from './timers.ts'
-import { Topics } from './topics.ts'
+import { Topics, type TopicsOptions } from './topics.ts'
 import { Transactions } from './transactions.ts'
 
 /** The first line of `<dataDir>/version`; another one is not opened. */
@@ -28,29 +31,50 @@ export interface BrokerLog {
 export interface BrokerOptions {
   /** Created when it is missing. One broker at a time. */
   readonly dataDir: string
-  /** 0 or left out takes any free port. */
-  readonly port?: number
+  /** How many nodes the cluster has; 1 by default. They share this process and its storage. */
+  readonly nodes?: number
+  /** Of the first node; the others follow. */
+  readonly nodeId?: number
+  /** Of the first node, or of each; 0 or left out takes any free port. */
+  readonly port?: number | readonly number[]
   /** Where it listens and what it tells clients to connect to; loopback by default. */
   readonly host?: string
-  readonly nodeId?: number
   /** For a new data directory; an old one keeps its own. */
   readonly clusterId?: string
   readonly faults?: Faults
   /** Force every append to the disk before it is acknowledged. Off: a power cut may lose data, a kill does not. */
   readonly fsync?: boolean
-  /** Create topics of one partition when clients ask for them. Off by default, unlike Kafka. */
+  /** Create topics when clients ask for them. Off by default, unlike Kafka. */
   readonly autoCreateTopics?: boolean
+  /** `num.partitions` and `default.replication.factor`, each 1 by default. */
+  readonly topics?: Partial<TopicsOptions['defaults']>
   readonly groups?: Partial<GroupOptions>
+  /** Kafka's own intervals by default. */
+  readonly housekeeping?: Partial<HousekeepingOptions>
   readonly log?: BrokerLog
   readonly now?: () => number
 }
 
 export interface EmbeddedBroker {
-  /** Bootstrap addresses, `host:port`. */
+  /** Bootstrap addresses, `host:port`, of all nodes. */
   readonly brokers: string[]
+  /** Of the first node. */
   readonly port: number
+  readonly nodes: readonly NodeAddress[]
   readonly clusterId: string
   readonly faults: Faults
+  /** Lets another node lead a partition, under a new epoch. A node without a replica takes the old leader's place. */
+  moveLeader(topic: string, partition: number, node: number): void
+  /** Lets another node coordinate a group or a transactional id, and what else is in its slot. */
+  moveCoordinator(kind: Duty['kind'], key: string, node: number): void
+  /** Ends a node as a crash would: its connections break, and what it led and coordinated goes to others. */
+  stopNode(node: number): Promise<void>
+  /** Brings a node back on its port. It leads nothing but what has no other leader. */
+  startNode(node: number): Promise<void>
+  /** Deletes what is over its topic's retention now, without waiting for the timer. */
+  retain(): void
+  /** Compacts the topics that are due now, without waiting for the timer. */
+  clean(): void
   /** Closes connections and files. Open transactions stay open and are resumed by the next start. */
   stop(): Promise<void>
   /** Drops sockets and files at once, as the death of the process would. */
@@ -58,7 +82,8 @@ export interface EmbeddedBroker {
 }
 
 /**
- * Starts a broker that speaks Kafka's protocol: one node, durable, for tests and the demo.
+ * Starts a broker that speaks Kafka's protocol, durable, for tests and the demo: one node, or several that share one
+ * storage, so that clients meet leaders and coordinators at different addresses and see them move.
  *
  * Throws `port-in-use`, `data-dir-version`, `data-dir-not-writable`, `log-corrupt`.
  *
@@ -68,47 +93,59 @@ export interface EmbeddedBroker {
  * its markers (`delay`, `hang`; anything else is tried again). `disk-full` lets the writes of that request fail.
  */
 export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroker> {
-  const { dataDir, port = 0, host = '127.0.0.1', faults = new Faults(), log } = options
+  const { dataDir, host = '127.0.0.1', nodeId = 1, faults = new Faults(), log } = options
   prepareDirectory(dataDir)
-  // The port first: whoever holds it may be the broker that has this directory open.
-  const server = createServer()
-  await listen(server, port, host)
+  // The ports first: whoever holds one may be the broker that has this directory open.
+  const listeners = await listen(host, portsOf(options))
   const disk = new Disk({ fsync: options.fsync ?? false })
   const timers = new Timers()
+  const close = once(async () => {
+    timers.close()
+    disk.close()
+    await Promise.all(listeners.map((listener) => listener.close()))
+  })
   try {
-    const node = { id: options.nodeId ?? 1, host, port: portOf(server) }
-    const services = openServices({ ...options, node, faults, disk, timers })
-    const sockets = accept(server, services, { faults, disk, timers, log })
-    services.transactions.resume()
+    const nodes = listeners.map(({ port }, index) => ({ id: nodeId + index, host, port }))
+    const services = openServices({ ...options, addresses: nodes, faults, disk, timers })
+    const { stores, transactions } = services
+    const shared = { faults, disk, timers, log }
+    for (const [index, node] of nodes.entries()) serve(listeners[index], node, services, shared)
+    transactions.resume()
+    const housekeeping = keepHouse(services, options)
     const { clusterId } = services.topics
-    log?.info({ host, port: node.port, dataDir, clusterId }, 'embedded broker listens')
-    const close = once(() => {
-      timers.close()
-      disk.close()
-      for (const socket of sockets) socket.destroy()
-      for (const store of services.stores) store.close()
-      server.close()
+    const [{ port } = { port: 0 }] = nodes
+    log?.info({ host, port, nodes: nodes.length, dataDir, clusterId }, 'embedded broker listens')
+    const stop = once(async () => {
+      const closed = close()
+      for (const store of stores) store.close()
+      await closed
     })
+    const control = new Nodes(
+      services,
+      new Map(listeners.map((listener, index) => [nodeId + index, listener]))
+    )
     return {
-      brokers: [`${host}:${node.port}`],
-      port: node.port,
+      brokers: nodes.map((node) => `${host}:${node.port}`),
+      port,
+      nodes,
       clusterId,
       faults,
-      kill: close,
-      stop: async () => {
-        const closed = server.listening ? new Promise((resolve) => server.once('close', resolve)) : undefined
-        close()
-        await closed
-      }
+      moveLeader: (topic, partition, node) => control.moveLeader(topic, partition, node),
+      moveCoordinator: (kind, key, node) => control.moveCoordinator({ kind, key }, node),
+      stopNode: (node) => control.stop(node),
+      startNode: (node) => control.start(node),
+      retain: () => housekeeping.retain(),
+      clean: () => housekeeping.clean(),
+      kill: () => void stop(),
+      stop
     }
   } catch (error) {
-    server.close()
+    await close()
     throw error
   }
 }
 
 interface Parts {
-  readonly node: Services['node']
   readonly faults: Faults
   readonly disk: Disk
   readonly timers: Timers
@@ -118,11 +155,20 @@ interface Closable {
   close(): void
 }
 
+/** What all nodes share. */
+interface SharedServices extends Omit<Services, 'node'> {
+  readonly stores: readonly Closable[]
+}
+
 /** Opens what is in the data directory, in the order in which the parts need each other. */
-function openServices(options: BrokerOptions & Parts): Services & { readonly stores: readonly Closable[] } {
-  const { dataDir, clusterId, node, faults, disk, timers, now = Date.now } = options
+function openServices(
+  options: BrokerOptions & Parts & { readonly addresses: readonly NodeAddress[] }
+): SharedServices {
+  const { dataDir, clusterId, addresses, faults, disk, timers, now = Date.now } = options
+  const cluster = new Cluster(addresses)
   const brokerConfig = new BrokerConfig(join(dataDir, 'broker.journal'), disk)
-  const topics = new Topics(dataDir, disk, clusterId)
+  const defaults = { partitions: 1, replication: 1, ...options.topics }
+  const topics = new Topics(dataDir, disk, { cluster, clusterId, defaults })
   const offsets = new OffsetStore(join(dataDir, 'offsets.journal'), disk)
   const groupStore = new GroupStore(join(dataDir, 'groups.journal'), disk)
   const groups = new Groups(offsets, groupStore, timers, {
@@ -140,32 +186,59 @@ function openServices(options: BrokerOptions & Parts): Services & { readonly sto
   const autoCreateTopics = options.autoCreateTopics ?? false
   const stores = [transactions, groupStore, offsets, topics, brokerConfig]
   const kept = { brokerConfig, topics, groups, offsets, transactions }
-  return { node, ...kept, timers, autoCreateTopics, now, refusal, stores }
+  return { cluster, ...kept, timers, autoCreateTopics, now, refusal, stores }
 }
 
-/** Serves every connection, and returns those that are open. */
-function accept(
-  server: Server,
-  services: Services,
-  shared: Omit<Parts, 'node'> & { readonly log: BrokerLog | undefined }
-): ReadonlySet<Socket> {
+function keepHouse(
+  { topics, timers, now }: SharedServices,
+  { housekeeping, log }: BrokerOptions
+): Housekeeping {
+  const onError = (error: unknown, partition: string) =>
+    log?.warn({ err: error, partition }, 'retention or compaction failed and is tried again')
+  const intervals = { retentionCheckMs: 300_000, cleanerBackoffMs: 15_000, ...housekeeping }
+  return new Housekeeping({ topics, timers, now, onError }, intervals)
+}
+
+/** Lets a node answer its connections. */
+function serve(
+  listener: Listener | undefined,
+  node: NodeAddress,
+  services: SharedServices,
+  shared: Parts & { readonly log: BrokerLog | undefined }
+): void {
   const { log, ...parts } = shared
-  const apis = createApis(services)
+  const apis = createApis({ ...services, node })
+  const isCoordinator = (duty: Duty) => services.cluster.isCoordinator(node.id, duty)
   const onError = (error: unknown, request: string) => log?.warn({ err: error, request }, 'connection closed')
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-    new Connection(socket, { ...parts, apis, onError })
-  })
-  return sockets
+  listener?.onConnection((socket) => new Connection(socket, { ...parts, apis, isCoordinator, onError }))
 }
 
-function once(run: () => void): () => void {
-  let done = false
+function portsOf({ nodes, port = 0 }: BrokerOptions): readonly number[] {
+  const given = typeof port === 'number' ? [port] : port
+  const count = nodes ?? given.length
+  return Array.from({ length: count }, (_, index) => given[index] ?? 0)
+}
+
+async function listen(host: string, ports: readonly number[]): Promise<readonly Listener[]> {
+  const listeners: Listener[] = []
+  try {
+    for (const port of ports) {
+      const listener = new Listener(host, port)
+      await listener.open()
+      listeners.push(listener)
+    }
+    return listeners
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()))
+    throw error
+  }
+}
+
+function once<T>(run: () => T): () => T {
+  let done: { readonly result: T } | undefined
   return () => {
-    if (!done) run()
-    done = true
+    done ??= { result: run() }
+    return done.result
   }
 }
 
@@ -184,21 +257,4 @@ function prepareDirectory(dataDir: string): void {
     'data-dir-version',
     `the data directory ${dataDir} is of format "${found}", not "${FORMAT}"`
   )
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const inUse = cause.code === 'EADDRINUSE'
-      const message = `the embedded broker cannot listen on ${host}:${port}: ${cause.message}`
-      reject(new Fault(inUse ? 'port-in-use' : 'listen-failed', message, { cause }))
-    })
-    server.listen(port, host, resolve)
-  })
-}
-
-function portOf(server: Server): number {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Fault('listen-failed', 'not a TCP address')
-  return address.port
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FaultAction, Faults } from '../faults.ts'
 import type { Answer, Api, Exchange } from './api.ts'
+import type { Duty } from './cluster.ts'
 import type { Disk } from './disk.ts'
 import { codes } from './errors.ts'
 import { FrameReader } from './frames.ts'
@@ -16,6 +17,8 @@ export interface ConnectionServices {
   readonly faults: Faults
   readonly disk: Disk
   readonly timers: Timers
+  /** Whether the node of this connection is the coordinator. */
+  readonly isCoordinator: (duty: Duty) => boolean
   readonly onError: (error: unknown, request: string) => void
 }
 
@@ -108,7 +111,7 @@ export class Connection {
   }
 
   #handle(header: RequestHeader, exchange: Exchange, subject: string, action: FaultAction | undefined): void {
-    const { disk } = this.#services
+    const { disk, isCoordinator } = this.#services
     const host = this.#socket.remoteAddress ?? ''
     const caller = { clientId: header.clientId, host, version: header.version }
     const finish = (answer: Answer) => {
@@ -117,7 +120,8 @@ export class Connection {
     }
     try {
       disk.full = action?.type === 'disk-full'
-      const answer = exchange.handle(caller)
+      const isElsewhere = exchange.duty !== undefined && !isCoordinator(exchange.duty)
+      const answer = isElsewhere ? exchange.refuse(codes.NOT_COORDINATOR) : exchange.handle(caller)
       if (!(answer instanceof Promise)) {
         finish(answer)
         return

@@ -216,3 +216,12 @@ export function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): b
     })
   )
 }
+
+/** A member that joins again may come with other terms. */
+export function update(member: Member, request: JoinRequest): void {
+  member.protocols = request.protocols
+  member.sessionTimeoutMs = request.sessionTimeoutMs
+  member.rebalanceTimeoutMs = request.rebalanceTimeoutMs
+  member.clientId = request.clientId
+  member.clientHost = request.clientHost
+}

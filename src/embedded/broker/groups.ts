@@ -7,9 +7,10 @@ import {
   type Member,
   type MemberIdentity,
   type SyncAnswer,
-  sameProtocols
+  sameProtocols,
+  update
 } from './group.ts'
-import { type GroupStore, restoreGroup } from './group-store.ts'
+import { type GroupSnapshot, type GroupStore, restoreGroup } from './group-store.ts'
 import type { OffsetStore } from './offsets.ts'
 import type { Timers } from './timers.ts'
 
@@ -38,11 +39,7 @@ export class Groups {
     this.#store = store
     this.#timers = timers
     this.#options = options
-    for (const snapshot of store.all()) {
-      const group = restoreGroup(snapshot)
-      this.#groups.set(group.id, group)
-      for (const member of group.members.values()) this.#renew(group, member)
-    }
+    for (const snapshot of store.all()) this.#restore(snapshot)
   }
 
   get(id: string): Group | undefined {
@@ -52,6 +49,21 @@ export class Groups {
   /** Every group with members or committed offsets. */
   ids(): readonly string[] {
     return [...new Set([...this.#groups.keys(), ...this.#offsets.groups()])]
+  }
+
+  /** Another node becomes the coordinator: who waits is sent there, and it goes on from what is on disk. */
+  handOver(id: string): void {
+    const group = this.#groups.get(id)
+    if (!group) return
+    for (const timer of [group.phase, ...group.pending.values()]) this.#timers.cancel(timer)
+    for (const member of group.members.values()) {
+      this.#timers.cancel(member.session)
+      member.join?.(group.refusal(codes.NOT_COORDINATOR, member.id))
+      member.sync?.({ error: codes.NOT_COORDINATOR, assignment: Buffer.alloc(0) })
+    }
+    this.#groups.delete(id)
+    const snapshot = this.#store.all().find((one) => one.group === id)
+    if (snapshot) this.#restore(snapshot)
   }
 
   async join(request: JoinRequest): Promise<JoinAnswer> {
@@ -150,6 +162,12 @@ export class Groups {
     this.#offsets.forget(groupId)
     this.#store.forget(groupId)
     this.#groups.delete(groupId)
+  }
+
+  #restore(snapshot: GroupSnapshot): void {
+    const group = restoreGroup(snapshot)
+    this.#groups.set(group.id, group)
+    for (const member of group.members.values()) this.#renew(group, member)
   }
 
   #current(groupId: string, generation: number, identity: MemberIdentity): { group: Group; member: Member } {
@@ -374,12 +392,4 @@ export class Groups {
     this.#timers.cancel(group.phase)
     group.phase = this.#timers.after(ms, run)
   }
-}
-
-function update(member: Member, request: JoinRequest): void {
-  member.protocols = request.protocols
-  member.sessionTimeoutMs = request.sessionTimeoutMs
-  member.rebalanceTimeoutMs = request.rebalanceTimeoutMs
-  member.clientId = request.clientId
-  member.clientHost = request.clientHost
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { Fault } from '../../errors.ts'
 import { at, type BatchHeader, bit } from '../../records/batch.ts'
 import { readInt64, writeInt64 } from '../../records/bytes.ts'
@@ -6,16 +6,25 @@ import { crc32c } from '../../records/crc32c.ts'
 import { decodeRecords, encodeBatch } from '../../records/record.ts'
 import type { Disk } from './disk.ts'
 import { codes, KafkaError } from './errors.ts'
+import { LeaderEpochs } from './leader-epochs.ts'
 import { type AbortedTransaction, Producers, type TransactionEnd } from './producers.ts'
-import { fileName, Segment } from './segment.ts'
+import { cleanedName, fileName, Segment, segmentsIn, swapName } from './segment.ts'
+
+/** Who leads a partition, and which nodes have it. */
+export interface Leadership {
+  /** A node's id; -1 while no replica is up. */
+  readonly leader: number
+  readonly replicas: readonly number[]
+  /** Stamped into batches. Rises with every change of the leader, and with every start of the broker. */
+  readonly epoch: number
+}
 
 export interface LogOptions {
   readonly directory: string
   readonly disk: Disk
-  /** The epoch of this broker's leadership, stamped into batches; rises with every start of the broker. */
-  readonly leaderEpoch: number
+  readonly leadership: Leadership
   /** Read at each append, so that a change of the topic's config takes effect. */
-  readonly segmentBytes: () => number
+  readonly config: () => { readonly segmentBytes: number; readonly segmentMs: number }
   readonly startOffset: number
 }
 
@@ -40,25 +49,37 @@ export interface OffsetAt {
 /** One partition: segments on disk, and in memory what has to be known of them. */
 export class PartitionLog {
   readonly producers = new Producers()
-  readonly leaderEpoch: number
-  /** Called with the number of bytes after every append; a fetch in wait is one of them. */
+  /** Called with the number of bytes after every append, and with 0 when all else changed; for fetches in wait. */
   readonly watchers = new Set<(bytes: number) => void>()
   readonly #options: LogOptions
   readonly #segments: Segment[] = []
-  /** Leader epochs that have batches, and the offset where each begins. */
-  readonly #epochs: { readonly epoch: number; readonly startOffset: number }[] = []
+  readonly #epochs = new LeaderEpochs()
+  #leadership: Leadership
   #startOffset: number
   #endOffset: number
 
   /** Opens the partition's directory and recovers: a torn tail is cut, all state follows from the batches. */
   constructor(options: LogOptions) {
     this.#options = options
-    this.leaderEpoch = options.leaderEpoch
+    this.#leadership = options.leadership
     this.#startOffset = options.startOffset
     this.#endOffset = options.startOffset
     mkdirSync(options.directory, { recursive: true })
     this.#recover()
-    this.#enterEpoch(this.leaderEpoch, this.#endOffset)
+    this.#epochs.enter(this.leaderEpoch, this.#endOffset)
+  }
+
+  get leadership(): Leadership {
+    return this.#leadership
+  }
+
+  get leaderEpoch(): number {
+    return this.#leadership.epoch
+  }
+
+  /** Oldest first; the last one is appended to. None before the first append. */
+  get segments(): readonly Segment[] {
+    return this.#segments
   }
 
   get startOffset(): number {
@@ -77,6 +98,13 @@ export class PartitionLog {
   /** The greatest timestamp, -1 when there are no records. */
   get maxTimestamp(): number {
     return this.#segments.reduce((greatest, segment) => Math.max(greatest, segment.maxTimestamp), -1)
+  }
+
+  /** Takes up another leadership; fetches in wait look again. */
+  lead(leadership: Leadership): void {
+    this.#leadership = leadership
+    this.#epochs.enter(leadership.epoch, this.#endOffset)
+    this.#notify(0)
   }
 
   /**
@@ -154,21 +182,50 @@ export class PartitionLog {
     return undefined
   }
 
-  /** Where a leader epoch ended (KIP-101, KIP-279): the largest epoch up to it, and the offset after its last. */
+  /** Where a leader epoch ended, as `LeaderEpochs.endOf` tells it. */
   endOfEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } {
-    const undefinedEpoch = { epoch: -1, endOffset: -1 }
-    if (epoch === this.leaderEpoch) return { epoch, endOffset: this.#endOffset }
-    const next = this.#epochs.findIndex((entry) => entry.epoch > epoch)
-    const higher = this.#epochs[next]
-    if (higher === undefined) return undefinedEpoch
-    const floor = this.#epochs[next - 1]
-    return { epoch: floor?.epoch ?? epoch, endOffset: higher.startOffset }
+    return this.#epochs.endOf(epoch, this.#endOffset)
   }
 
   /** Drops records below `offset`; whole segments go from the disk. */
   truncateFront(offset: number): void {
-    this.#startOffset = Math.max(this.#startOffset, offset)
-    while ((this.#segments[1]?.baseOffset ?? Infinity) <= this.#startOffset) this.#segments.shift()?.remove()
+    if (offset <= this.#startOffset) return
+    this.#startOffset = offset
+    while ((this.#segments[1]?.baseOffset ?? Infinity) <= offset) this.#segments.shift()?.remove()
+    this.#epochs.truncateFront(offset)
+    this.producers.forgetBelow(offset)
+  }
+
+  /** Drops the oldest segments; where that is all of them, the log goes on in a new one. */
+  dropSegments(count: number): void {
+    if (count === this.#segments.length && (this.#segments.at(-1)?.size ?? 0) > 0) this.#roll()
+    const next = this.#segments[count]
+    if (next) this.truncateFront(next.baseOffset)
+  }
+
+  /** Replaces neighbouring segments by one with the batches that a cleaner left of them, all or nothing. */
+  replaceSegments(replaced: readonly Segment[], batches: Iterable<Buffer>): void {
+    const [first] = replaced
+    if (first === undefined) return
+    const index = this.#segments.indexOf(first)
+    const next = this.#segments[index + replaced.length]
+    if (next === undefined) return
+    const { baseOffset } = first
+    const { directory, disk } = this.#options
+    const cleaned = new Segment(directory, baseOffset, disk, cleanedName(baseOffset))
+    try {
+      for (const batch of batches) {
+        cleaned.append(batch, readInt64(batch, at.baseOffset), readInt64(batch, at.maxTimestamp))
+      }
+    } catch (error) {
+      cleaned.remove()
+      throw error
+    }
+    // From here on a start of the broker completes the swap.
+    cleaned.rename(swapName(baseOffset, next.baseOffset))
+    for (const segment of replaced) segment.remove()
+    cleaned.rename(fileName(baseOffset))
+    this.#segments.splice(index, replaced.length, cleaned)
   }
 
   close(): void {
@@ -189,53 +246,58 @@ export class PartitionLog {
     const baseOffset = this.#endOffset
     writeInt64(batch, baseOffset, at.baseOffset)
     batch.writeInt32BE(this.leaderEpoch, at.leaderEpoch)
-    this.#active(batch.length).append(batch, baseOffset, maxTimestamp)
+    this.#active(batch.length, maxTimestamp).append(batch, baseOffset, maxTimestamp)
     this.#endOffset = baseOffset + offsets
     return baseOffset
   }
 
-  #active(bytes: number): Segment {
+  /** The segment for the next batch: a new one when the last is full, or too old by the batches' own timestamps. */
+  #active(bytes: number, maxTimestamp: number): Segment {
+    const { segmentBytes, segmentMs } = this.#options.config()
     const last = this.#segments.at(-1)
-    if (last && (last.size === 0 || last.size + bytes <= this.#options.segmentBytes())) return last
+    if (!last) return this.#roll()
+    const isOld = last.firstTimestamp >= 0 && maxTimestamp - last.firstTimestamp > segmentMs
+    return last.size === 0 || (last.size + bytes <= segmentBytes && !isOld) ? last : this.#roll()
+  }
+
+  #roll(): Segment {
     const segment = new Segment(this.#options.directory, this.#endOffset, this.#options.disk)
     this.#segments.push(segment)
     return segment
   }
 
   #read(offset: number, maxBytes: number, limit: number, atLeastOne: boolean): Buffer {
-    let low = 0
-    let high = this.#segments.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if ((this.#segments[middle]?.baseOffset ?? 0) <= offset) low = middle
-      else high = middle - 1
+    const holder = this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= offset)
+    for (let index = Math.max(0, holder); index < this.#segments.length; index++) {
+      const records = this.#segments[index]?.read(offset, maxBytes, limit, atLeastOne)
+      if (records) return records
     }
-    return this.#segments[low]?.read(offset, maxBytes, limit, atLeastOne) ?? Buffer.alloc(0)
+    return Buffer.alloc(0)
   }
 
   #recover(): void {
-    const offsets = readdirSync(this.#options.directory)
-      .filter((name) => name.endsWith('.log'))
-      .map((name) => Number.parseInt(name, 10))
-      .sort((a, b) => a - b)
+    const { directory, disk } = this.#options
+    const offsets = segmentsIn(directory)
     for (const [index, baseOffset] of offsets.entries()) {
       const newest = index === offsets.length - 1
-      const segment = new Segment(this.#options.directory, baseOffset, this.#options.disk)
+      const segment = new Segment(directory, baseOffset, disk)
       this.#segments.push(segment)
       this.#endOffset = Math.max(this.#endOffset, baseOffset)
       const batches = segment.recover(newest)
       let step = batches.next()
       for (; !step.done; step = batches.next()) this.#replay(step.value.header, step.value.batch)
       if (step.value > 0 && !newest) {
-        throw new Fault('log-corrupt', `${this.#options.directory}/${fileName(baseOffset)} is damaged`)
+        throw new Fault('log-corrupt', `${directory}/${fileName(baseOffset)} is damaged`)
       }
     }
-    this.truncateFront(this.#startOffset)
+    const start = Math.max(this.#startOffset, offsets[0] ?? 0)
+    this.#startOffset = 0
+    this.truncateFront(start)
   }
 
   #replay(header: BatchHeader, batch: Buffer): void {
     this.#endOffset = header.lastOffset + 1
-    this.#enterEpoch(header.leaderEpoch, header.baseOffset)
+    this.#epochs.enter(header.leaderEpoch, header.baseOffset)
     if (header.control) {
       const { producerId, producerEpoch, maxTimestamp: timestamp } = header
       const [marker] = decodeRecords(batch)
@@ -246,10 +308,6 @@ export class PartitionLog {
     } else if (header.producerId >= 0) {
       this.producers.remember(header, header.baseOffset)
     }
-  }
-
-  #enterEpoch(epoch: number, startOffset: number): void {
-    if ((this.#epochs.at(-1)?.epoch ?? -1) < epoch) this.#epochs.push({ epoch, startOffset })
   }
 }
 

@@ -9,7 +9,15 @@ interface RememberedBatch {
   readonly firstSequence: number
   readonly lastSequence: number
   readonly baseOffset: number
+  readonly lastOffset: number
   readonly timestamp: number
+}
+
+/** The last that a partition has of a producer, which a cleaner has to leave there. */
+export interface LastRecord {
+  readonly producerEpoch: number
+  /** -1 when its epoch has no more than a marker. */
+  readonly dataOffset: number
 }
 
 interface ProducerState {
@@ -63,7 +71,7 @@ export class Producers {
   /** Producers whose first batch in a transaction has not been appended yet, with the least sequence they sent. */
   readonly #starting = new Map<number, { readonly epoch: number; readonly lowestSequence: number }>()
   /** In the order of their markers. */
-  readonly #aborted: AbortedTransaction[] = []
+  #aborted: AbortedTransaction[] = []
 
   /** The first offset of the earliest ongoing transaction, undefined when there is none. */
   get firstOngoing(): number | undefined {
@@ -131,6 +139,7 @@ export class Producers {
       firstSequence: header.baseSequence,
       lastSequence: lastSequence(header),
       baseOffset,
+      lastOffset: baseOffset + header.lastOffsetDelta,
       timestamp: header.logAppendTime ? header.maxTimestamp : -1
     })
     if (state.batches.length > REMEMBERED_BATCHES) state.batches.shift()
@@ -155,6 +164,28 @@ export class Producers {
     if (committed) return
     const lastStableOffset = this.firstOngoing ?? offset + 1
     this.#aborted.push({ producerId, firstOffset, lastOffset: offset, lastStableOffset })
+  }
+
+  /** Forgets aborted transactions of which nothing is left below the log's new start. */
+  forgetBelow(startOffset: number): void {
+    this.#aborted = this.#aborted.filter(({ lastOffset }) => lastOffset >= startOffset)
+  }
+
+  /** Forgets aborted transactions of which a cleaner has left nothing but the marker. */
+  forgetAborted(cleaned: ReadonlySet<AbortedTransaction>): void {
+    this.#aborted = this.#aborted.filter((one) => !cleaned.has(one))
+  }
+
+  /** Forgets producers without an open transaction that were last heard of before this time. */
+  expire(before: number): void {
+    for (const [producerId, { lastTimestamp }] of this.#states) {
+      if (lastTimestamp < before && !this.#ongoing.has(producerId)) this.#states.delete(producerId)
+    }
+  }
+
+  lastRecordOf(producerId: number): LastRecord | undefined {
+    const state = this.#states.get(producerId)
+    return state && { producerEpoch: state.epoch, dataOffset: state.batches.at(-1)?.lastOffset ?? -1 }
   }
 
   describe(): readonly ProducerDescription[] {

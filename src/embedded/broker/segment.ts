@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { at, type BatchHeader, readHeader, verifyCrc } from '../../records/batch.ts'
 import { readInt64 } from '../../records/bytes.ts'
@@ -8,7 +18,7 @@ import type { Disk } from './disk.ts'
 const INDEX_INTERVAL_BYTES = 4096
 const SCAN_BYTES = 1 << 20
 
-/** One batch as recovery meets it. The header's offsets are final; `batch` is a view that the next step overwrites. */
+/** One batch as recovery meets it. The header's offsets are final. */
 export interface ScannedBatch {
   readonly header: BatchHeader
   readonly batch: Buffer
@@ -20,21 +30,24 @@ export interface ScannedBatch {
  */
 export class Segment {
   readonly baseOffset: number
-  readonly #path: string
+  readonly #directory: string
+  #name: string
   readonly #file: number
   readonly #disk: Disk
   #size = 0
+  #firstTimestamp = -1
   /** Parallel arrays: the base offset and position of an indexed batch, and the greatest timestamp up to the next. */
   readonly #offsets: number[] = []
   readonly #positions: number[] = []
   readonly #timestamps: number[] = []
 
   /** Opens or creates the file; `recover` must have run to its end before anything is appended or read. */
-  constructor(directory: string, baseOffset: number, disk: Disk) {
+  constructor(directory: string, baseOffset: number, disk: Disk, name = fileName(baseOffset)) {
     this.baseOffset = baseOffset
-    this.#path = join(directory, fileName(baseOffset))
+    this.#directory = directory
+    this.#name = name
     // Not 'a': with O_APPEND Linux ignores the position of a write.
-    this.#file = openSync(this.#path, constants.O_RDWR | constants.O_CREAT)
+    this.#file = openSync(join(directory, name), constants.O_RDWR | constants.O_CREAT)
     this.#disk = disk
   }
 
@@ -47,6 +60,16 @@ export class Segment {
     return this.#timestamps.at(-1) ?? -1
   }
 
+  /** The greatest timestamp, or when the file was last written if its records have none. */
+  get largestTimestamp(): number {
+    return this.maxTimestamp >= 0 ? this.maxTimestamp : fstatSync(this.#file).mtimeMs
+  }
+
+  /** The greatest timestamp of the first batch, from which the segment's age is counted; -1 when there is none. */
+  get firstTimestamp(): number {
+    return this.#firstTimestamp
+  }
+
   /**
    * Rebuilds the index from the file, yielding every batch, and cuts what follows the last whole one.
    *
@@ -55,23 +78,10 @@ export class Segment {
    */
   *recover(verify: boolean): Generator<ScannedBatch, number, undefined> {
     const end = fstatSync(this.#file).size
-    let window: Buffer = Buffer.alloc(0)
-    let windowStart = 0
-    for (;;) {
-      const start = this.#size - windowStart
-      const wanted = batchLength(window, start)
-      if (wanted === undefined || start + wanted > window.length) {
-        const length = Math.min(Math.max(SCAN_BYTES, wanted ?? 0), end - this.#size)
-        if (length < at.records || (wanted ?? 0) > length) break
-        window = this.#pread(this.#size, length, end)
-        windowStart = this.#size
-        if (batchLength(window, 0) === undefined) break
-        continue
-      }
-      const batch = window.subarray(start, start + wanted)
+    for (const batch of this.#batches(0, end)) {
       if (batch.readInt8(at.magic) !== 2 || (verify && !verifyCrc(batch))) break
       const header = readHeader(batch, 0)
-      this.#index(header.baseOffset, header.maxTimestamp, wanted)
+      this.#index(header.baseOffset, header.maxTimestamp, batch.length)
       yield { header, batch }
     }
     if (end > this.#size) ftruncateSync(this.#file, this.#size)
@@ -85,32 +95,29 @@ export class Segment {
   }
 
   /**
-   * The bytes from the batch that holds `offset` on, at most `maxBytes` (a last batch may be cut, as Kafka does), but
-   * only batches below `limit`. A first batch over `maxBytes` comes whole if `atLeastOne`, else nothing comes.
+   * The bytes from the batch that holds `offset` on, or from the next one if none does; undefined if there is none.
+   * At most `maxBytes` (a last batch may be cut, as Kafka does), and only batches below `limit`. A first batch over
+   * `maxBytes` comes whole if `atLeastOne`, else nothing comes.
    */
-  read(offset: number, maxBytes: number, limit: number, atLeastOne: boolean): Buffer {
-    const entry = this.#floor(this.#offsets, offset)
-    const position = this.#positions[entry]
-    if (position === undefined) return Buffer.alloc(0)
-    const window = this.#pread(position, INDEX_INTERVAL_BYTES + at.records + maxBytes)
-    const first = seek(window, offset)
-    const length = batchLength(window, first)
-    if (length === undefined || readInt64(window, first) >= limit) return Buffer.alloc(0)
-    if (length > maxBytes) return atLeastOne ? this.#pread(position + first, length) : Buffer.alloc(0)
-    const end = Math.min(first + maxBytes, window.length)
-    return window.subarray(first, limitEnd(window, first, end, limit))
+  read(offset: number, maxBytes: number, limit: number, atLeastOne: boolean): Buffer | undefined {
+    for (let entry = this.#floor(this.#offsets, offset); entry < this.#positions.length; entry++) {
+      const position = this.#positions[entry] ?? 0
+      const window = this.#pread(position, INDEX_INTERVAL_BYTES + at.records + maxBytes)
+      const first = seek(window, offset)
+      const length = batchLength(window, first)
+      // The compacted batches up to the next entry all end below the offset.
+      if (length === undefined) continue
+      if (readInt64(window, first) >= limit) return Buffer.alloc(0)
+      if (length > maxBytes) return atLeastOne ? this.#pread(position + first, length) : Buffer.alloc(0)
+      const end = Math.min(first + maxBytes, window.length)
+      return window.subarray(first, limitEnd(window, first, end, limit))
+    }
+    return undefined
   }
 
   /** Every batch from the one that holds `offset` on, one by one. */
-  *batchesFrom(offset: number): Generator<Buffer, void, undefined> {
-    let position = this.#positions[this.#floor(this.#offsets, offset)]
-    if (position === undefined) return
-    while (position < this.#size) {
-      const length: number = batchLength(this.#pread(position, at.records), 0) ?? 0
-      if (length === 0) return
-      yield this.#pread(position, length)
-      position += length
-    }
+  batchesFrom(offset: number): Generator<Buffer, void, undefined> {
+    return this.#batches(this.#positions[this.#floor(this.#offsets, offset)] ?? 0, this.#size)
   }
 
   /** An offset at or before the first batch with this timestamp or a later one; undefined when there is none. */
@@ -126,16 +133,42 @@ export class Segment {
     return this.#offsets[low]
   }
 
+  rename(name: string): void {
+    renameSync(join(this.#directory, this.#name), join(this.#directory, name))
+    this.#name = name
+  }
+
   close(): void {
     closeSync(this.#file)
   }
 
   remove(): void {
     closeSync(this.#file)
-    rmSync(this.#path, { force: true })
+    rmSync(join(this.#directory, this.#name), { force: true })
+  }
+
+  /** The whole batches in `[position, end)`, up to a length that no batch can have. */
+  *#batches(position: number, end: number): Generator<Buffer, void, undefined> {
+    let window: Buffer = Buffer.alloc(0)
+    let windowStart = position
+    for (;;) {
+      const start = position - windowStart
+      const wanted = batchLength(window, start)
+      if (wanted !== undefined && start + wanted <= window.length) {
+        yield window.subarray(start, start + wanted)
+        position += wanted
+        continue
+      }
+      const length = Math.min(Math.max(SCAN_BYTES, wanted ?? 0), end - position)
+      if (length < at.records || (wanted ?? 0) > length) return
+      window = this.#pread(position, length, end)
+      windowStart = position
+      if (batchLength(window, 0) === undefined) return
+    }
   }
 
   #index(baseOffset: number, maxTimestamp: number, length: number): void {
+    if (this.#size === 0) this.#firstTimestamp = maxTimestamp
     const greatest = Math.max(this.maxTimestamp, maxTimestamp)
     const last = this.#positions.at(-1)
     if (last === undefined || this.#size - last >= INDEX_INTERVAL_BYTES) {
@@ -175,6 +208,32 @@ export class Segment {
 /** Kafka's name for the segment that starts at an offset. */
 export function fileName(baseOffset: number): string {
   return `${String(baseOffset).padStart(20, '0')}.log`
+}
+
+/** What a cleaner is writing. */
+export function cleanedName(baseOffset: number): string {
+  return `${fileName(baseOffset)}.cleaned`
+}
+
+/** What a cleaner has written to replace the segments in `[baseOffset, endOffset)`. */
+export function swapName(baseOffset: number, endOffset: number): string {
+  return `${fileName(baseOffset)}.${endOffset}.swap`
+}
+
+/** The base offsets of the segments in a directory, after what cleaners left there was completed or removed. */
+export function segmentsIn(directory: string): readonly number[] {
+  const names = readdirSync(directory)
+  let offsets = names.filter((name) => name.endsWith('.log')).map((name) => Number.parseInt(name, 10))
+  for (const name of names) {
+    if (name.endsWith('.cleaned')) rmSync(join(directory, name))
+    const [base = '', , end] = name.split('.')
+    if (!name.endsWith('.swap')) continue
+    const isReplaced = (offset: number) => offset >= Number(base) && offset < Number(end)
+    for (const offset of offsets.filter(isReplaced)) rmSync(join(directory, fileName(offset)))
+    renameSync(join(directory, name), join(directory, fileName(Number(base))))
+    offsets = [...offsets.filter((offset) => !isReplaced(offset)), Number(base)]
+  }
+  return offsets.sort((a, b) => a - b)
 }
 
 /** The length of the batch at `start` by its header; undefined when the header is cut or impossible. */

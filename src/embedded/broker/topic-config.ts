@@ -56,11 +56,22 @@ export class TopicConfig {
   readonly #given = new Map<string, string>()
   /** Parsed once for the path of each produce. */
   maxMessageBytes = 0
+  minInSync = 0
   segmentBytes = 0
+  segmentMs = 0
+  /** -1 for no bound. */
+  retentionMs = 0
+  retentionBytes = 0
   timestampBeforeMaxMs = 0
   timestampAfterMaxMs = 0
   logAppendTime = false
+  /** `cleanup.policy`, of which a topic may have both. */
   compacted = false
+  deletes = false
+  deleteRetentionMs = 0
+  minCleanableRatio = 0
+  minCompactionLagMs = 0
+  maxCompactionLagMs = 0
 
   /** Throws `INVALID_CONFIG` naming the entry that is unknown or out of range. */
   constructor(given: Readonly<Record<string, string>>) {
@@ -72,12 +83,26 @@ export class TopicConfig {
       }
       this.#given.set(name, value)
     }
-    this.maxMessageBytes = Number(this.get('max.message.bytes'))
-    this.segmentBytes = Number(this.get('segment.bytes'))
-    this.timestampBeforeMaxMs = Number(this.get('message.timestamp.before.max.ms'))
-    this.timestampAfterMaxMs = Number(this.get('message.timestamp.after.max.ms'))
+    this.maxMessageBytes = this.#number('max.message.bytes')
+    this.minInSync = this.#number('min.insync.replicas')
+    this.segmentBytes = this.#number('segment.bytes')
+    this.segmentMs = this.#number('segment.ms')
+    this.retentionMs = this.#number('retention.ms')
+    this.retentionBytes = this.#number('retention.bytes')
+    this.timestampBeforeMaxMs = this.#number('message.timestamp.before.max.ms')
+    this.timestampAfterMaxMs = this.#number('message.timestamp.after.max.ms')
     this.logAppendTime = this.get('message.timestamp.type') === 'LogAppendTime'
-    this.compacted = this.get('cleanup.policy').split(',').includes('compact')
+    const policies = this.get('cleanup.policy').split(',')
+    this.compacted = policies.includes('compact')
+    this.deletes = policies.includes('delete')
+    this.deleteRetentionMs = this.#number('delete.retention.ms')
+    this.minCleanableRatio = this.#number('min.cleanable.dirty.ratio')
+    this.minCompactionLagMs = this.#number('min.compaction.lag.ms')
+    this.maxCompactionLagMs = this.#number('max.compaction.lag.ms')
+  }
+
+  #number(name: string): number {
+    return Number(this.get(name))
   }
 
   get(name: string): string {

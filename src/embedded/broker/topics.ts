@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Journal } from '../journal.ts'
+import type { Cluster } from './cluster.ts'
 import type { Disk } from './disk.ts'
 import { codes, KafkaError } from './errors.ts'
-import { PartitionLog } from './log.ts'
+import { type Leadership, PartitionLog } from './log.ts'
+import { checkReplicas, elect, type Placement, spread, withLeader, withReplicas } from './placement.ts'
 import { TopicConfig } from './topic-config.ts'
 
 const NAME = /^[A-Za-z0-9._-]{1,249}$/
@@ -31,6 +33,12 @@ type MetadataEntry =
       readonly config: Record<string, string>
     }
   | { readonly type: 'partitions'; readonly name: string; readonly count: number }
+  | {
+      readonly type: 'placement'
+      readonly id: string
+      readonly partition: number
+      readonly placement: Placement
+    }
   | { readonly type: 'config'; readonly name: string; readonly config: Record<string, string> }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'truncate'; readonly id: string; readonly partition: number; readonly offset: number }
@@ -41,33 +49,50 @@ interface TopicRecord {
   readonly id: string
   config: TopicConfig
   count: number
+  readonly placements: Map<number, Placement>
   readonly startOffsets: Map<number, number>
   partitions: PartitionLog[]
 }
 
-/** The cluster's metadata and its partitions: what exists, under which id, with which settings. */
+/** What a topic is to be; -1 takes the broker's default. */
+export interface NewTopic {
+  readonly partitions: number
+  readonly replication: number
+  /** The replicas of each partition, instead of both numbers. */
+  readonly assignments: readonly (readonly number[])[]
+  readonly config: Record<string, string>
+}
+
+export interface TopicsOptions {
+  readonly cluster: Cluster
+  /** For a new directory; an existing one keeps its own. */
+  readonly clusterId?: string | undefined
+  /** `num.partitions` and `default.replication.factor`. */
+  readonly defaults: { readonly partitions: number; readonly replication: number }
+}
+
+/** The cluster's metadata and its partitions: what exists, under which id, with which settings, and who leads. */
 export class Topics {
   readonly #journal: Journal<MetadataEntry>
   readonly #directory: string
   readonly #disk: Disk
+  readonly #options: TopicsOptions
   readonly #topics = new Map<string, TopicRecord>()
   #clusterId = ''
   #leaderEpoch = -1
   #nextProducerId = 0
   #producerIdsEnd = 0
 
-  /**
-   * @param directory where the journal and one directory per topic id are
-   * @param clusterId for a new directory; an existing one keeps its own
-   */
-  constructor(directory: string, disk: Disk, clusterId = newId()) {
+  /** @param directory where the journal and one directory per topic id are */
+  constructor(directory: string, disk: Disk, options: TopicsOptions) {
     this.#directory = directory
     this.#disk = disk
+    this.#options = options
     mkdirSync(directory, { recursive: true })
     this.#journal = new Journal(join(directory, 'metadata.journal'), (entry) => this.#apply(entry))
     this.#nextProducerId = this.#producerIdsEnd
     this.#journal.compact(this.#snapshot())
-    if (this.#clusterId === '') this.#log({ type: 'cluster', id: clusterId })
+    if (this.#clusterId === '') this.#log({ type: 'cluster', id: options.clusterId ?? newId() })
     this.#log({ type: 'start', epoch: this.#leaderEpoch + 1 })
     this.#sweep()
     for (const topic of this.#topics.values()) this.#open(topic)
@@ -82,7 +107,7 @@ export class Topics {
   }
 
   byId(id: string): Topic | undefined {
-    return this.all().find((topic) => topic.id === id)
+    return this.#recordOf(id)
   }
 
   all(): readonly Topic[] {
@@ -98,28 +123,26 @@ export class Topics {
 
   /**
    * Creates a topic, or with `validateOnly` says whether it could be. Throws `INVALID_TOPIC_EXCEPTION`,
-   * `TOPIC_ALREADY_EXISTS`, `INVALID_PARTITIONS`, `INVALID_CONFIG`.
+   * `TOPIC_ALREADY_EXISTS`, `INVALID_PARTITIONS`, `INVALID_REPLICATION_FACTOR`, `INVALID_REPLICA_ASSIGNMENT`,
+   * `INVALID_CONFIG`.
    */
-  create(
-    name: string,
-    partitions: number,
-    config: Record<string, string>,
-    validateOnly = false
-  ): Topic | undefined {
+  create(name: string, wanted: NewTopic, validateOnly = false): Topic | undefined {
     checkName(name)
     if (this.#topics.has(name))
       throw new KafkaError(codes.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
-    checkCount(partitions)
-    const given = new TopicConfig(config).given()
+    const replicas = this.#place(wanted)
+    const given = new TopicConfig(wanted.config).given()
     if (validateOnly) return undefined
-    this.#log({ type: 'topic', name, id: newId(), partitions, config: given })
+    const id = newId()
+    this.#log({ type: 'topic', name, id, partitions: replicas.length, config: given })
+    for (const [partition, some] of replicas.entries()) this.#settle(id, partition, some)
     const topic = this.#known(name)
     this.#open(topic)
     return topic
   }
 
-  /** Grows a topic to `count` partitions. */
-  grow(name: string, count: number, validateOnly = false): void {
+  /** Grows a topic to `count` partitions; with `assignments`, those of the new ones. */
+  grow(name: string, count: number, assignments: NewTopic['assignments'], validateOnly = false): void {
     const topic = this.#known(name)
     if (count <= topic.count) {
       throw new KafkaError(
@@ -127,10 +150,57 @@ export class Topics {
         `Topic currently has ${topic.count} partitions, which is higher than the requested ${count}.`
       )
     }
-    checkCount(count)
+    const added = count - topic.count
+    const replication = topic.placements.get(0)?.replicas.length ?? 1
+    const replicas = this.#place({ partitions: added, replication, assignments, config: {} }, topic.count)
+    if (replicas.length !== added) {
+      throw new KafkaError(
+        codes.INVALID_REPLICA_ASSIGNMENT,
+        `${added} partitions are added, and ${replicas.length} assigned.`
+      )
+    }
     if (validateOnly) return
+    for (const [index, some] of replicas.entries()) this.#settle(topic.id, topic.count + index, some)
     this.#log({ type: 'partitions', name, count })
     this.#open(topic)
+  }
+
+  /** Gives a partition another leader; one without a replica takes the place of the leader that was. */
+  moveLeader(name: string, partition: number, node: number): void {
+    const { id, placement } = this.#placed(name, partition)
+    const { replicas, leader } = placement
+    const kept = replicas.includes(node) ? replicas : [node, ...replicas.filter((one) => one !== leader)]
+    checkReplicas(this.#options.cluster, kept)
+    this.#move(id, partition, withLeader({ ...placement, replicas: kept }, node))
+  }
+
+  /** Gives a partition other replicas. Throws `INVALID_REPLICA_ASSIGNMENT`. */
+  reassign(name: string, partition: number, replicas: readonly number[]): void {
+    const { id, placement } = this.#placed(name, partition)
+    this.#move(id, partition, withReplicas(this.#options.cluster, placement, replicas))
+  }
+
+  /** Lets the first replica lead. Throws `ELECTION_NOT_NEEDED`, `PREFERRED_LEADER_NOT_AVAILABLE`. */
+  electPreferred(name: string, partition: number): void {
+    const { id, placement } = this.#placed(name, partition)
+    const preferred = placement.replicas[0] ?? -1
+    if (placement.leader === preferred) {
+      throw new KafkaError(codes.ELECTION_NOT_NEEDED, 'Leader election not needed for topic partition.')
+    }
+    if (!this.#options.cluster.isAlive(preferred)) {
+      throw new KafkaError(codes.PREFERRED_LEADER_NOT_AVAILABLE, 'The preferred leader was not available.')
+    }
+    this.#move(id, partition, withLeader(placement, preferred))
+  }
+
+  /** Finds a leader for every partition whose leader is not up. */
+  electAll(): void {
+    for (const { id, placements } of this.#topics.values()) {
+      for (const [partition, placement] of placements) {
+        const elected = elect(this.#options.cluster, placement)
+        if (elected !== placement) this.#move(id, partition, elected)
+      }
+    }
   }
 
   configure(name: string, config: Record<string, string>, validateOnly = false): void {
@@ -173,10 +243,47 @@ export class Topics {
     this.#journal.close()
   }
 
+  #recordOf(id: string): TopicRecord | undefined {
+    return [...this.#topics.values()].find((topic) => topic.id === id)
+  }
+
   #known(name: string): TopicRecord {
     const topic = this.#topics.get(name)
     if (topic) return topic
     throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, `Topic '${name}' does not exist.`)
+  }
+
+  #placed(name: string, partition: number): { readonly id: string; readonly placement: Placement } {
+    const { id, placements } = this.#known(name)
+    const placement = placements.get(partition)
+    if (placement) return { id, placement }
+    throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, `${name}-${partition} does not exist`)
+  }
+
+  /** The replicas of new partitions, the first of which is number `first` of its topic. */
+  #place({ assignments, ...wanted }: NewTopic, first = 0): readonly (readonly number[])[] {
+    const { cluster, defaults } = this.#options
+    for (const replicas of assignments) checkReplicas(cluster, replicas)
+    if (assignments.length > 0) return assignments
+    const partitions = wanted.partitions === -1 ? defaults.partitions : wanted.partitions
+    const replication = wanted.replication === -1 ? defaults.replication : wanted.replication
+    checkCount(partitions)
+    // Not every topic begins with the same node.
+    return spread(cluster, partitions, replication, this.#topics.size + first)
+  }
+
+  #settle(id: string, partition: number, replicas: readonly number[]): void {
+    const placement = elect(this.#options.cluster, { replicas, leader: replicas[0] ?? -1, moves: 0 })
+    this.#log({ type: 'placement', id, partition, placement })
+  }
+
+  #move(id: string, partition: number, placement: Placement): void {
+    this.#log({ type: 'placement', id, partition, placement })
+    this.byId(id)?.partitions[partition]?.lead(this.#leadership(placement))
+  }
+
+  #leadership({ replicas, leader, moves }: Placement): Leadership {
+    return { replicas, leader, epoch: this.#leaderEpoch + moves }
   }
 
   #log(entry: MetadataEntry): void {
@@ -195,9 +302,12 @@ export class Topics {
       case 'topic': {
         const { name, id, partitions, config } = entry
         const record = { name, id, config: new TopicConfig(config), count: partitions, partitions: [] }
-        this.#topics.set(name, { ...record, startOffsets: new Map() })
+        this.#topics.set(name, { ...record, placements: new Map(), startOffsets: new Map() })
         return
       }
+      case 'placement':
+        this.#recordOf(entry.id)?.placements.set(entry.partition, entry.placement)
+        return
       case 'partitions':
         this.#known(entry.name).count = entry.count
         return
@@ -208,9 +318,7 @@ export class Topics {
         this.#topics.delete(entry.name)
         return
       case 'truncate':
-        for (const topic of this.#topics.values()) {
-          if (topic.id === entry.id) topic.startOffsets.set(entry.partition, entry.offset)
-        }
+        this.#recordOf(entry.id)?.startOffsets.set(entry.partition, entry.offset)
         return
       case 'producer-ids':
         this.#producerIdsEnd = entry.next
@@ -221,8 +329,10 @@ export class Topics {
     const entries: MetadataEntry[] = [{ type: 'producer-ids', next: this.#producerIdsEnd }]
     if (this.#clusterId !== '') entries.push({ type: 'cluster', id: this.#clusterId })
     if (this.#leaderEpoch >= 0) entries.push({ type: 'start', epoch: this.#leaderEpoch })
-    for (const { name, id, config, count, startOffsets } of this.#topics.values()) {
+    for (const { name, id, config, count, placements, startOffsets } of this.#topics.values()) {
       entries.push({ type: 'topic', name, id, partitions: count, config: config.given() })
+      for (const [partition, placement] of placements)
+        entries.push({ type: 'placement', id, partition, placement })
       for (const [partition, offset] of startOffsets)
         entries.push({ type: 'truncate', id, partition, offset })
     }
@@ -242,16 +352,28 @@ export class Topics {
   /** Opens the logs of the partitions that have none yet. */
   #open(topic: TopicRecord): void {
     for (let partition = topic.partitions.length; partition < topic.count; partition++) {
+      const placement = this.#resume(topic.placements.get(partition))
+      topic.placements.set(partition, placement)
       topic.partitions.push(
         new PartitionLog({
           directory: join(this.#directory, 'logs', topic.id, String(partition)),
           disk: this.#disk,
-          leaderEpoch: this.#leaderEpoch,
-          segmentBytes: () => topic.config.segmentBytes,
+          leadership: this.#leadership(placement),
+          config: () => topic.config,
           startOffset: topic.startOffsets.get(partition) ?? 0
         })
       )
     }
+  }
+
+  /** Where a partition is, among the nodes that the cluster has in this life. */
+  #resume(placement: Placement = { replicas: [], leader: -1, moves: 0 }): Placement {
+    const { cluster } = this.#options
+    const [first] = cluster.nodes
+    const known = placement.replicas.filter((id) => cluster.has(id))
+    const replicas = known.length > 0 || first === undefined ? known : [first.id]
+    const leader = replicas.includes(placement.leader) ? placement.leader : (replicas[0] ?? -1)
+    return { ...placement, replicas, leader }
   }
 }
 

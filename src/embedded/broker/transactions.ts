@@ -216,10 +216,13 @@ export class Transactions {
     const { topics, offsets, timers, now } = this.#services
     const committed = decided.state === 'PrepareCommit'
     try {
-      for (const { topic, partition } of decided.partitions) {
-        const log = topics.get(topic)?.partitions[partition]
-        const { producerId, producerEpoch } = decided
-        log?.appendMarker({ producerId, producerEpoch, committed, coordinatorEpoch: 0, timestamp: now() })
+      const { producerId, producerEpoch } = decided
+      const logs = decided.partitions.flatMap(({ topic, partition }) => {
+        return topics.get(topic)?.partitions[partition] ?? []
+      })
+      if (logs.some(({ leadership }) => leadership.leader < 0)) throw new Error('a partition has no leader')
+      for (const log of logs) {
+        log.appendMarker({ producerId, producerEpoch, committed, coordinatorEpoch: 0, timestamp: now() })
       }
       for (const group of decided.groups) offsets.endTransaction(decided.producerId, group, committed)
       const state = committed ? 'CompleteCommit' : 'CompleteAbort'

@@ -24,8 +24,8 @@ function open(directory: string, segmentBytes = 2_000): PartitionLog {
   return new PartitionLog({
     directory,
     disk,
-    leaderEpoch: 0,
-    segmentBytes: () => segmentBytes,
+    leadership: { leader: 1, replicas: [1], epoch: 0 },
+    config: () => ({ segmentBytes, segmentMs: Infinity }),
     startOffset: 0
   })
 }
@@ -290,8 +290,8 @@ describe('recovery', () => {
     const log = new PartitionLog({
       directory,
       disk,
-      leaderEpoch: 0,
-      segmentBytes: () => 1 << 20,
+      leadership: { leader: 1, replicas: [1], epoch: 0 },
+      config: () => ({ segmentBytes: 1 << 20, segmentMs: Infinity }),
       startOffset: 0
     })
     append(log, plain(3))

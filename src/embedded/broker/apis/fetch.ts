@@ -9,13 +9,15 @@ import {
 import type { PartitionLog } from '../log.ts'
 import type { AbortedTransaction } from '../producers.ts'
 import type { Reader } from '../wire.ts'
-import { checkEpoch } from './offsets.ts'
+import { ledHere, replicaHere } from './leading.ts'
 
 interface FetchRequest extends SessionRequest {
   readonly maxWaitMs: number
   readonly minBytes: number
   readonly maxBytes: number
   readonly committed: boolean
+  /** A consumer that knows of racks (version 11 and later) may read from any replica (KIP-392). */
+  readonly fromFollowers: boolean
 }
 
 interface PartitionAnswer {
@@ -101,7 +103,7 @@ function readRequest(reader: Reader, version: number): FetchRequest {
       ? reader.structs(() => ({ topic: reader.string(), partitions: reader.array(() => reader.int32()) }))
       : []
   return {
-    ...{ maxWaitMs, minBytes, maxBytes, committed, sessionId, sessionEpoch },
+    ...{ maxWaitMs, minBytes, maxBytes, committed, sessionId, sessionEpoch, fromFollowers: version >= 11 },
     partitions: topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
     forgotten: forgotten.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition }))
@@ -117,13 +119,13 @@ interface Fetched {
 }
 
 /** The first partition with data may exceed the limits, so that a large batch cannot block a consumer. */
-function fetch({ topics }: Services, request: FetchRequest, context: FetchContext): Fetched {
+function fetch(services: Services, request: FetchRequest, context: FetchContext): Fetched {
+  const open = request.fromFollowers ? replicaHere : ledHere
   let bytes = 0
   let failures = 0
   const answers = context.partitions().map((wanted) => {
     try {
-      const log = topics.partition(wanted.topic, wanted.partition)
-      checkEpoch(wanted.leaderEpoch, log)
+      const log = open(services, wanted.topic, wanted.partition, wanted.leaderEpoch)
       const maxBytes = Math.max(0, Math.min(wanted.maxBytes, request.maxBytes - bytes))
       const { records, aborted } = log.read(wanted.offset, maxBytes, request.committed, bytes === 0)
       bytes += records.length

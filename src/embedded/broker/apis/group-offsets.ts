@@ -2,6 +2,7 @@ import {
   type Api,
   defineApi,
   mapPartitions,
+  ofGroup,
   readTopics,
   type Services,
   type TopicOf,
@@ -47,6 +48,7 @@ export function offsetCommitApi({ groups, offsets, topics }: Services): Api {
       return { group, generation, memberId, instanceId, topics: wanted }
     },
     subject: ({ group }) => group,
+    duty: ({ group }) => ofGroup(group),
     handle: (request) => {
       const { group, generation } = request
       const refused = attempt(() => groups.checkCommit(group, generation, request, false))
@@ -115,6 +117,7 @@ export function offsetFetchApi({ offsets }: Services): Api {
       return { group, topics, stable: version >= 7 && reader.boolean() }
     },
     subject: ({ group }) => group,
+    duty: ({ group }) => ofGroup(group),
     handle: ({ group, topics, stable }) => ({
       error: codes.NONE,
       topics: mapPartitions(topics ?? allTopics(offsets.all(group)), (partition, topic) => {

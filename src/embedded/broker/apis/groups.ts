@@ -1,4 +1,4 @@
-import { type Api, defineApi, type Services } from '../api.ts'
+import { type Api, defineApi, ofGroup, type Services } from '../api.ts'
 import { attempt, codes } from '../errors.ts'
 import {
   type JoinAnswer,
@@ -30,6 +30,7 @@ export function joinGroupApi({ groups }: Services): Api {
       }
     },
     subject: ({ group }) => group,
+    duty: ({ group }) => ofGroup(group),
     handle: (request, { clientId, host }) => groups.join({ ...request, clientId, clientHost: host }),
     refuse: ({ memberId }, error) => ({
       error,
@@ -78,6 +79,7 @@ export function syncGroupApi({ groups }: Services): Api {
       )
     }),
     subject: ({ group }) => group,
+    duty: ({ group }) => ofGroup(group),
     handle: (request) => groups.sync(request.group, request.generation, request, request.assignments),
     refuse: (_, error) => ({ error, assignment: Buffer.alloc(0) }),
     encode: (writer, { error, assignment }, version) => {
@@ -101,6 +103,7 @@ export function heartbeatApi({ groups }: Services): Api {
       instanceId: version >= 3 ? reader.nullableString() : null
     }),
     subject: ({ group }) => group,
+    duty: ({ group }) => ofGroup(group),
     handle: (request) => attempt(() => groups.heartbeat(request.group, request.generation, request)),
     refuse: (_, code) => code,
     encode: (writer, error, version) => {
@@ -138,6 +141,7 @@ export function leaveGroupApi({ groups }: Services): Api {
       return { group, members }
     },
     subject: ({ group }) => group,
+    duty: ({ group }) => ofGroup(group),
     handle: ({ group, members }) => ({
       error: codes.NONE,
       members: members.map((member) => ({ ...member, error: attempt(() => groups.leave(group, member)) }))
@@ -162,7 +166,7 @@ interface GroupDescription {
 }
 
 /** DescribeGroups (key 15). */
-export function describeGroupsApi({ groups, offsets }: Services): Api {
+export function describeGroupsApi({ cluster, node, groups, offsets }: Services): Api {
   return defineApi<readonly string[], readonly GroupDescription[]>({
     key: 15,
     name: 'DescribeGroups',
@@ -176,6 +180,9 @@ export function describeGroupsApi({ groups, offsets }: Services): Api {
     subject: (ids) => ids.join(' '),
     handle: (ids, { version }) =>
       ids.map((id) => {
+        if (!cluster.isCoordinator(node.id, { kind: 'group', key: id })) {
+          return { error: codes.NOT_COORDINATOR, id }
+        }
         const isMissing = version >= 6 && !groups.get(id) && !offsets.has(id)
         return { error: isMissing ? codes.GROUP_ID_NOT_FOUND : codes.NONE, id }
       }),
@@ -207,7 +214,7 @@ interface ListGroupsResponse {
 }
 
 /** ListGroups (key 16); from version 4 on filtered by state. */
-export function listGroupsApi({ groups }: Services): Api {
+export function listGroupsApi({ cluster, node, groups }: Services): Api {
   const stateOf = (id: string) => groups.get(id)?.state ?? 'Empty'
   return defineApi<readonly string[], ListGroupsResponse>({
     key: 16,
@@ -218,7 +225,10 @@ export function listGroupsApi({ groups }: Services): Api {
     subject: () => '',
     handle: (states) => ({
       error: codes.NONE,
-      ids: groups.ids().filter((id) => states.length === 0 || states.includes(stateOf(id)))
+      ids: groups.ids().filter((id) => {
+        const isWanted = states.length === 0 || states.includes(stateOf(id))
+        return isWanted && cluster.isCoordinator(node.id, { kind: 'group', key: id })
+      })
     }),
     refuse: (_, error) => ({ error, ids: [] }),
     encode: (writer, { error, ids }, version) => {
@@ -232,7 +242,7 @@ export function listGroupsApi({ groups }: Services): Api {
 }
 
 /** DeleteGroups (key 42). */
-export function deleteGroupsApi({ groups }: Services): Api {
+export function deleteGroupsApi({ cluster, node, groups }: Services): Api {
   return defineApi<readonly string[], readonly GroupDescription[]>({
     key: 42,
     name: 'DeleteGroups',
@@ -240,7 +250,11 @@ export function deleteGroupsApi({ groups }: Services): Api {
     flexibleFrom: 2,
     decode: (reader) => reader.array(() => reader.string()),
     subject: (ids) => ids.join(' '),
-    handle: (ids) => ids.map((id) => ({ id, error: attempt(() => groups.delete(id)) })),
+    handle: (ids) =>
+      ids.map((id) => {
+        const isHere = cluster.isCoordinator(node.id, { kind: 'group', key: id })
+        return { id, error: isHere ? attempt(() => groups.delete(id)) : codes.NOT_COORDINATOR }
+      }),
     refuse: (ids, error) => ids.map((id) => ({ id, error })),
     encode: (writer, answers) => {
       writer.int32(0).structs(answers, (_, { id, error }) => {

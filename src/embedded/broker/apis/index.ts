@@ -14,6 +14,7 @@ import {
 import { apiVersionsApi, describeClusterApi, findCoordinatorApi, metadataApi } from './metadata.ts'
 import { listOffsetsApi, offsetForLeaderEpochApi } from './offsets.ts'
 import { produceApi } from './produce.ts'
+import { alterReassignmentsApi, electLeadersApi, listReassignmentsApi } from './reassignments.ts'
 import { createPartitionsApi, createTopicsApi, deleteRecordsApi, deleteTopicsApi } from './topics.ts'
 import {
   describeProducersApi,
@@ -61,7 +62,10 @@ export function createApis(services: Services): ReadonlyMap<number, Api> {
     writeTxnMarkersApi,
     describeProducersApi,
     describeTransactionsApi,
-    listTransactionsApi
+    listTransactionsApi,
+    electLeadersApi,
+    alterReassignmentsApi,
+    listReassignmentsApi
   ]
   const apis = new Map<number, Api>()
   const all = [...create.map((one) => one(services)), ...alterConfigsApis(services)]

@@ -1,6 +1,9 @@
 import { type Api, defineApi, type Services } from '../api.ts'
+import type { Duty, NodeAddress } from '../cluster.ts'
 import { codeOf, codes, KafkaError } from '../errors.ts'
+import type { PartitionLog } from '../log.ts'
 import type { Topic } from '../topics.ts'
+import type { Writer } from '../wire.ts'
 
 interface WantedTopic {
   readonly id: string
@@ -23,9 +26,9 @@ interface TopicAnswer {
 /** "Not asked for", as a bit set of allowed operations. */
 const NO_OPERATIONS = -2147483648
 
-/** Metadata (key 3), with topic ids from version 10 on (KIP-516). One replica, always in sync. */
+/** Metadata (key 3), with topic ids from version 10 on (KIP-516). A replica is in sync as long as its node is up. */
 export function metadataApi(services: Services): Api {
-  const { node, topics } = services
+  const { cluster, topics } = services
   return defineApi<MetadataRequest, readonly TopicAnswer[]>({
     key: 3,
     name: 'Metadata',
@@ -49,27 +52,45 @@ export function metadataApi(services: Services): Api {
       (request.topics ?? []).map(({ name, id }) => ({ error, name: name ?? '', id, topic: undefined })),
     encode: (writer, answers, version) => {
       if (version >= 3) writer.int32(0)
-      writer.structs([node], () => {
-        writer.int32(node.id).string(node.host).int32(node.port)
+      writer.structs(cluster.alive, (_, node) => {
+        writeNode(writer, node)
         if (version >= 1) writer.string(null)
       })
       if (version >= 2) writer.string(topics.clusterId)
-      if (version >= 1) writer.int32(node.id)
+      if (version >= 1) writer.int32(cluster.controller)
       writer.structs(answers, (_, { error, name, id, topic }) => {
         writer.int16(error).string(version >= 12 ? name : (name ?? ''))
         if (version >= 10) writer.uuid(id)
         if (version >= 1) writer.boolean(false)
         writer.structs([...(topic?.partitions ?? []).entries()], (_, [partition, log]) => {
-          writer.int16(codes.NONE).int32(partition).int32(node.id)
-          if (version >= 7) writer.int32(log.leaderEpoch)
-          writer.array([node.id], (_, id) => writer.int32(id)).array([node.id], (_, id) => writer.int32(id))
-          if (version >= 5) writer.array([], () => {})
+          writePartition(writer, services, partition, log, version)
         })
         if (version >= 8) writer.int32(NO_OPERATIONS)
       })
       if (version >= 8 && version <= 10) writer.int32(NO_OPERATIONS)
     }
   })
+}
+
+function writePartition(
+  writer: Writer,
+  { cluster }: Services,
+  partition: number,
+  { leadership }: PartitionLog,
+  version: number
+): void {
+  const { leader, replicas, epoch } = leadership
+  writer.int16(leader < 0 ? codes.LEADER_NOT_AVAILABLE : codes.NONE).int32(partition)
+  writer.int32(leader)
+  if (version >= 7) writer.int32(epoch)
+  const writeIds = (ids: readonly number[]) => writer.array(ids, (_, id) => writer.int32(id))
+  writeIds(replicas)
+  writeIds(replicas.filter((id) => cluster.isAlive(id)))
+  if (version >= 5) writeIds(replicas.filter((id) => !cluster.isAlive(id)))
+}
+
+function writeNode(writer: Writer, { id, host, port }: NodeAddress): void {
+  writer.int32(id).string(host).int32(port)
 }
 
 function look({ topics, autoCreateTopics }: Services, wanted: WantedTopic, mayCreate: boolean): TopicAnswer {
@@ -81,7 +102,8 @@ function look({ topics, autoCreateTopics }: Services, wanted: WantedTopic, mayCr
   const topic = topics.get(wanted.name)
   if (topic) return found(topic)
   try {
-    const created = topics.create(wanted.name, 1, {}, !(autoCreateTopics && mayCreate))
+    const asDefault = { partitions: -1, replication: -1, assignments: [], config: {} }
+    const created = topics.create(wanted.name, asDefault, !(autoCreateTopics && mayCreate))
     if (created) return found(created)
     throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, `${wanted.name} does not exist`)
   } catch (error) {
@@ -93,33 +115,39 @@ function found(topic: Topic): TopicAnswer {
   return { error: codes.NONE, name: topic.name, id: topic.id, topic }
 }
 
-/** FindCoordinator (key 10): the only node is the coordinator of every group and transactional id. */
-export function findCoordinatorApi({ node }: Services): Api {
-  return defineApi<string, { readonly error: number }>({
+interface CoordinatorAnswer {
+  readonly error: number
+  readonly node: NodeAddress | undefined
+}
+
+/** FindCoordinator (key 10), of a group or of a transactional id. */
+export function findCoordinatorApi({ cluster }: Services): Api {
+  return defineApi<Duty, CoordinatorAnswer>({
     key: 10,
     name: 'FindCoordinator',
     versions: [0, 3],
     flexibleFrom: 3,
     decode: (reader, version) => {
       const key = reader.string()
-      if (version >= 1) reader.int8() // Group or transaction.
-      return key
+      return { kind: version >= 1 && reader.int8() === 1 ? 'transaction' : 'group', key }
     },
-    subject: (key) => key,
-    handle: () => ({ error: codes.NONE }),
-    refuse: (_, error) => ({ error }),
-    encode: (writer, { error }, version) => {
+    subject: ({ key }) => key,
+    handle: (duty) => {
+      const node = cluster.coordinatorOf(duty)
+      return { error: node ? codes.NONE : codes.COORDINATOR_NOT_AVAILABLE, node }
+    },
+    refuse: (_, error) => ({ error, node: undefined }),
+    encode: (writer, { error, node }, version) => {
       if (version >= 1) writer.int32(0)
       writer.int16(error)
       if (version >= 1) writer.string(null)
-      if (error === codes.NONE) writer.int32(node.id).string(node.host).int32(node.port)
-      else writer.int32(-1).string('').int32(-1)
+      writeNode(writer, node ?? { id: -1, host: '', port: -1 })
     }
   })
 }
 
 /** DescribeCluster (key 60). */
-export function describeClusterApi({ node, topics }: Services): Api {
+export function describeClusterApi({ cluster, topics }: Services): Api {
   return defineApi<undefined, number>({
     key: 60,
     name: 'DescribeCluster',
@@ -133,9 +161,10 @@ export function describeClusterApi({ node, topics }: Services): Api {
     handle: () => codes.NONE,
     refuse: (_, code) => code,
     encode: (writer, error) => {
-      writer.int32(0).int16(error).string(null).string(topics.clusterId).int32(node.id)
-      writer.structs([node], () => {
-        writer.int32(node.id).string(node.host).int32(node.port).string(null)
+      writer.int32(0).int16(error).string(null).string(topics.clusterId).int32(cluster.controller)
+      writer.structs(cluster.alive, (_, node) => {
+        writeNode(writer, node)
+        writer.string(null)
       })
       writer.int32(NO_OPERATIONS)
     }

@@ -8,8 +8,9 @@ import {
   type TopicOf,
   writeTopics
 } from '../api.ts'
-import { codeOf, codes, KafkaError } from '../errors.ts'
+import { codeOf, codes } from '../errors.ts'
 import type { PartitionLog } from '../log.ts'
+import { ledHere } from './leading.ts'
 
 const LATEST = -1
 const EARLIEST = -2
@@ -35,7 +36,7 @@ interface OffsetAnswer {
 }
 
 /** ListOffsets (key 2). With read_committed the latest offset is the last stable one. */
-export function listOffsetsApi({ topics }: Services): Api {
+export function listOffsetsApi(services: Services): Api {
   return defineApi<ListOffsetsRequest, TopicOf<OffsetAnswer>[]>({
     key: 2,
     name: 'ListOffsets',
@@ -55,8 +56,7 @@ export function listOffsetsApi({ topics }: Services): Api {
     handle: (request) =>
       mapPartitions(request.topics, (wanted, topic) => {
         try {
-          const log = topics.partition(topic, wanted.partition)
-          checkEpoch(wanted.leaderEpoch, log)
+          const log = ledHere(services, topic, wanted.partition, wanted.leaderEpoch)
           const found = look(log, wanted.timestamp, request.committed)
           return { partition: wanted.partition, error: codes.NONE, ...found }
         } catch (error) {
@@ -112,7 +112,7 @@ interface EpochAnswer {
 }
 
 /** OffsetForLeaderEpoch (key 23): where an epoch ended, so that a client notices a log that was cut behind its back. */
-export function offsetForLeaderEpochApi({ topics }: Services): Api {
+export function offsetForLeaderEpochApi(services: Services): Api {
   return defineApi<readonly TopicOf<WantedEpoch>[], TopicOf<EpochAnswer>[]>({
     key: 23,
     name: 'OffsetForLeaderEpoch',
@@ -130,8 +130,7 @@ export function offsetForLeaderEpochApi({ topics }: Services): Api {
     handle: (request) =>
       mapPartitions(request, ({ partition, currentEpoch, epoch }, topic) => {
         try {
-          const log = topics.partition(topic, partition)
-          checkEpoch(currentEpoch, log)
+          const log = ledHere(services, topic, partition, currentEpoch)
           return { partition, error: codes.NONE, ...log.endOfEpoch(epoch) }
         } catch (error) {
           return { partition, error: codeOf(error), epoch: -1, endOffset: -1 }
@@ -148,13 +147,4 @@ export function offsetForLeaderEpochApi({ topics }: Services): Api {
       })
     }
   })
-}
-
-/** Refuses a client that knows another leader epoch than ours (KIP-320); -1 knows none. */
-export function checkEpoch(clientEpoch: number, log: PartitionLog): void {
-  if (clientEpoch < 0 || clientEpoch === log.leaderEpoch) return
-  if (clientEpoch < log.leaderEpoch) {
-    throw new KafkaError(codes.FENCED_LEADER_EPOCH, `leader epoch ${clientEpoch} is over`)
-  }
-  throw new KafkaError(codes.UNKNOWN_LEADER_EPOCH, `leader epoch ${clientEpoch} is not known yet`)
 }

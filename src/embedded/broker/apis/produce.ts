@@ -10,7 +10,10 @@ import {
   writeTopics
 } from '../api.ts'
 import { codeOf, codes, KafkaError } from '../errors.ts'
+import type { PartitionLog } from '../log.ts'
+import type { TopicConfig } from '../topic-config.ts'
 import { readOnlyBatch, validate } from '../validate.ts'
+import { ledHere } from './leading.ts'
 
 interface PartitionData {
   readonly partition: number
@@ -79,11 +82,12 @@ function append(
 ): PartitionAnswer {
   const { brokerConfig, topics, transactions, now } = services
   if (acks < -1 || acks > 1) throw new KafkaError(codes.INVALID_REQUIRED_ACKS, `acks ${acks} is not known`)
-  const log = topics.partition(topicName, partition)
+  const log = ledHere(services, topicName, partition)
   const refusal = services.refusal(`Append ${topicName}-${partition}`)
   if (refusal !== codes.NONE) throw new KafkaError(refusal, 'refused by a fault rule')
   const { config } = topics.get(topicName) ?? {}
   if (!config) throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, topicName)
+  if (acks === -1) checkInSync(services, log, config)
   const time = now()
   const header = readOnlyBatch(records, version)
   if (header.transactional) {
@@ -99,6 +103,13 @@ function append(
   validate(records, header, config, time)
   const { baseOffset, appendTime } = log.append(records, header, config.logAppendTime ? time : undefined)
   return { partition, error: codes.NONE, message: null, baseOffset, appendTime, startOffset: log.startOffset }
+}
+
+/** Replicas are in sync as long as their nodes are up. */
+function checkInSync({ cluster }: Services, { leadership }: PartitionLog, { minInSync }: TopicConfig): void {
+  const inSync = leadership.replicas.filter((id) => cluster.isAlive(id)).length
+  if (inSync >= Math.min(minInSync, leadership.replicas.length)) return
+  throw new KafkaError(codes.NOT_ENOUGH_REPLICAS, `only ${inSync} replicas are in sync`)
 }
 
 /** Producers know a fenced epoch as `INVALID_PRODUCER_EPOCH` in this API, whatever its version. */

@@ -9,17 +9,15 @@ import {
   writeTopics
 } from '../api.ts'
 import { attempt, codeOf, codes, KafkaError } from '../errors.ts'
+import type { NewTopic } from '../topics.ts'
+import { ledHere } from './leading.ts'
 
-interface NewTopic {
+interface NamedTopic extends NewTopic {
   readonly name: string
-  readonly partitions: number
-  readonly replication: number
-  readonly assignments: readonly { readonly partition: number; readonly nodes: readonly number[] }[]
-  readonly config: Readonly<Record<string, string>>
 }
 
 interface CreateRequest {
-  readonly topics: readonly NewTopic[]
+  readonly topics: readonly NamedTopic[]
   readonly validateOnly: boolean
 }
 
@@ -41,10 +39,9 @@ export function createTopicsApi(services: Services): Api {
         name: reader.string(),
         partitions: reader.int32(),
         replication: reader.int16(),
-        assignments: reader.structs(() => ({
-          partition: reader.int32(),
-          nodes: reader.array(() => reader.int32())
-        })),
+        assignments: inOrder(
+          reader.structs((): [number, number[]] => [reader.int32(), reader.array(() => reader.int32())])
+        ),
         config: Object.fromEntries(
           reader.structs((): [string, string] => [reader.string(), reader.nullableString() ?? ''])
         )
@@ -54,7 +51,9 @@ export function createTopicsApi(services: Services): Api {
     },
     subject: ({ topics }) => topics.map(({ name }) => name).join(' '),
     handle: ({ topics, validateOnly }) =>
-      topics.map((topic) => result(topic.name, () => create(services, topic, validateOnly))),
+      topics.map((topic) =>
+        result(topic.name, () => services.topics.create(topic.name, topic, validateOnly))
+      ),
     refuse: ({ topics }, error) => topics.map(({ name }) => ({ name, error, message: null })),
     encode: (writer, results, version) => {
       if (version >= 2) writer.int32(0)
@@ -65,29 +64,14 @@ export function createTopicsApi(services: Services): Api {
         writer.int16(error)
         if (version >= 1) writer.string(message)
         if (version < 5) return
-        writer.int32(topic?.partitions.length ?? -1).int16(topic ? 1 : -1)
+        const replication = topic?.partitions[0]?.leadership.replicas.length
+        writer.int32(topic?.partitions.length ?? -1).int16(replication ?? -1)
         writer.structs(Object.entries(topic?.config.given() ?? {}), (_, [key, value]) => {
           writer.string(key).string(value).boolean(false).int8(1).boolean(false)
         })
       })
     }
   })
-}
-
-function create({ topics, node }: Services, topic: NewTopic, validateOnly: boolean): void {
-  const { name, assignments, replication } = topic
-  if (assignments.length > 0) {
-    if (assignments.some(({ nodes }) => nodes.length !== 1 || nodes[0] !== node.id)) {
-      throw new KafkaError(codes.INVALID_REPLICA_ASSIGNMENT, `node ${node.id} is the only one`)
-    }
-  } else if (replication !== -1 && replication !== 1) {
-    throw new KafkaError(
-      codes.INVALID_REPLICATION_FACTOR,
-      `Unable to replicate the partition ${replication} time(s): there is 1 broker.`
-    )
-  }
-  const asked = assignments.length > 0 ? assignments.length : topic.partitions
-  topics.create(name, asked === -1 ? 1 : asked, topic.config, validateOnly)
 }
 
 /** DeleteTopics (key 20). Committed offsets of the topic go with it. */
@@ -122,7 +106,10 @@ export function deleteTopicsApi({ topics, offsets }: Services): Api {
 }
 
 interface GrowRequest {
-  readonly topics: readonly { readonly name: string; readonly count: number }[]
+  readonly topics: readonly (Pick<NewTopic, 'assignments'> & {
+    readonly name: string
+    readonly count: number
+  })[]
   readonly validateOnly: boolean
 }
 
@@ -134,18 +121,18 @@ export function createPartitionsApi({ topics }: Services): Api {
     versions: [0, 3],
     flexibleFrom: 2,
     decode: (reader) => {
-      const wanted = reader.structs(() => {
-        const topic = { name: reader.string(), count: reader.int32() }
-        reader.structs(() => reader.array(() => reader.int32())) // Assignments: there is one node.
-        return topic
-      })
+      const wanted = reader.structs(() => ({
+        name: reader.string(),
+        count: reader.int32(),
+        assignments: reader.structs(() => reader.array(() => reader.int32()))
+      }))
       reader.int32()
       return { topics: wanted, validateOnly: reader.boolean() }
     },
     subject: (request) => request.topics.map(({ name }) => name).join(' '),
     handle: (request) =>
-      request.topics.map(({ name, count }) =>
-        result(name, () => topics.grow(name, count, request.validateOnly))
+      request.topics.map(({ name, count, assignments }) =>
+        result(name, () => topics.grow(name, count, assignments, request.validateOnly))
       ),
     refuse: (request, error) => request.topics.map(({ name }) => ({ name, error, message: null })),
     encode: (writer, results) => {
@@ -167,8 +154,8 @@ interface DeletedBelow {
   readonly error: number
 }
 
-/** DeleteRecords (key 21). */
-export function deleteRecordsApi({ topics }: Services): Api {
+/** DeleteRecords (key 21); not in topics that are only compacted. */
+export function deleteRecordsApi(services: Services): Api {
   return defineApi<readonly TopicOf<DeleteBelow>[], TopicOf<DeletedBelow>[]>({
     key: 21,
     name: 'DeleteRecords',
@@ -184,7 +171,11 @@ export function deleteRecordsApi({ topics }: Services): Api {
       mapPartitions(request, ({ partition, offset }, topic) => {
         let startOffset = -1
         const error = attempt(() => {
-          startOffset = topics.truncate(topic, partition, offset)
+          ledHere(services, topic, partition)
+          if (services.topics.get(topic)?.config.deletes === false) {
+            throw new KafkaError(codes.POLICY_VIOLATION, `${topic} does not have cleanup.policy delete`)
+          }
+          startOffset = services.topics.truncate(topic, partition, offset)
         })
         return { partition, startOffset, error }
       }),
@@ -197,6 +188,14 @@ export function deleteRecordsApi({ topics }: Services): Api {
       })
     }
   })
+}
+
+/** The replicas of partitions 0, 1, …; `INVALID_REPLICA_ASSIGNMENT` later on for those that are left out. */
+function inOrder(
+  assignments: readonly (readonly [number, readonly number[]])[]
+): readonly (readonly number[])[] {
+  const byPartition = new Map(assignments)
+  return assignments.map((_, partition) => byPartition.get(partition) ?? [])
 }
 
 function result(name: string, step: () => void): TopicResult {

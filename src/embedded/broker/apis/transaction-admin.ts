@@ -2,6 +2,7 @@ import { type Api, defineApi, mapPartitions, type Services, type TopicOf, writeT
 import { attempt, codeOf, codes, KafkaError } from '../errors.ts'
 import type { ProducerDescription } from '../producers.ts'
 import type { Transaction, TransactionState } from '../transactions.ts'
+import { ledHere } from './leading.ts'
 
 /** What operators see of transactions, and how they end one that hangs (KIP-664). */
 
@@ -12,7 +13,7 @@ interface Producers {
 }
 
 /** DescribeProducers (key 61): who has written into a partition, and since where in a transaction. */
-export function describeProducersApi({ topics }: Services): Api {
+export function describeProducersApi(services: Services): Api {
   return defineApi<readonly TopicOf<number>[], readonly TopicOf<Producers>[]>({
     key: 61,
     name: 'DescribeProducers',
@@ -25,7 +26,7 @@ export function describeProducersApi({ topics }: Services): Api {
     handle: (request) =>
       mapPartitions(request, (partition, topic) => {
         try {
-          const producers = topics.partition(topic, partition).producers.describe()
+          const producers = ledHere(services, topic, partition).producers.describe()
           return { partition, error: codes.NONE, producers }
         } catch (error) {
           return { partition, error: codeOf(error), producers: [] }
@@ -52,7 +53,7 @@ interface Described {
 }
 
 /** DescribeTransactions (key 65): what the coordinator knows of transactional ids. */
-export function describeTransactionsApi({ transactions }: Services): Api {
+export function describeTransactionsApi({ cluster, node, transactions }: Services): Api {
   return defineApi<readonly string[], readonly Described[]>({
     key: 65,
     name: 'DescribeTransactions',
@@ -62,6 +63,9 @@ export function describeTransactionsApi({ transactions }: Services): Api {
     subject: (ids) => ids.join(' '),
     handle: (ids) =>
       ids.map((id) => {
+        if (!cluster.isCoordinator(node.id, { kind: 'transaction', key: id })) {
+          return { id, transaction: undefined, error: codes.NOT_COORDINATOR }
+        }
         const transaction = transactions.get(id)
         return { id, transaction, error: transaction ? codes.NONE : codes.TRANSACTIONAL_ID_NOT_FOUND }
       }),
@@ -109,7 +113,7 @@ const STATES: readonly (TransactionState | 'Dead' | 'PrepareEpochFence')[] = [
 ]
 
 /** ListTransactions (key 66). */
-export function listTransactionsApi({ transactions, now }: Services): Api {
+export function listTransactionsApi({ cluster, node, transactions, now }: Services): Api {
   return defineApi<Filter, Listed>({
     key: 66,
     name: 'ListTransactions',
@@ -124,7 +128,8 @@ export function listTransactionsApi({ transactions, now }: Services): Api {
     handle: ({ states, producerIds, durationMs }) => ({
       error: codes.NONE,
       unknownStates: states.filter((one) => !STATES.some((state) => state === one)),
-      transactions: transactions.all().filter(({ state, producerId, startedAt }) => {
+      transactions: transactions.all().filter(({ id, state, producerId, startedAt }) => {
+        if (!cluster.isCoordinator(node.id, { kind: 'transaction', key: id })) return false
         const isLong = durationMs < 0 || now() - startedAt > durationMs
         const isWanted = states.length === 0 || states.includes(state)
         return isLong && isWanted && (producerIds.length === 0 || producerIds.includes(producerId))
@@ -160,10 +165,10 @@ interface Marked {
  * WriteTxnMarkers (key 27): ends a producer's transaction in a partition without its coordinator, which is how an
  * operator gets rid of one that hangs. Groups' offsets are not reached this way.
  */
-export function writeTxnMarkersApi({ topics, now }: Services): Api {
+export function writeTxnMarkersApi(services: Services): Api {
   const mark = (marker: Marker, topic: string, partition: number) => {
     const { producerId, producerEpoch, coordinatorEpoch, committed } = marker
-    const log = topics.partition(topic, partition)
+    const log = ledHere(services, topic, partition)
     const known = log.producers.describe().find((one) => one.producerId === producerId)
     if (known && producerEpoch < known.producerEpoch) {
       throw new KafkaError(codes.INVALID_PRODUCER_EPOCH, `epoch ${producerEpoch} is over`)
@@ -174,7 +179,7 @@ export function writeTxnMarkersApi({ topics, now }: Services): Api {
         `coordinator epoch ${coordinatorEpoch} is over`
       )
     }
-    log.appendMarker({ producerId, producerEpoch, committed, coordinatorEpoch, timestamp: now() })
+    log.appendMarker({ producerId, producerEpoch, committed, coordinatorEpoch, timestamp: services.now() })
   }
   return defineApi<readonly Marker[], readonly Marked[]>({
     key: 27,

@@ -2,6 +2,8 @@ import {
   type Api,
   defineApi,
   mapPartitions,
+  ofGroup,
+  ofTransaction,
   readTopics,
   type Services,
   type TopicOf,
@@ -41,6 +43,7 @@ export function initProducerIdApi({ transactions }: Services): Api {
       return { id, timeoutMs, expected: expected && expected.producerId >= 0 ? expected : undefined }
     },
     subject: ({ id }) => id ?? '',
+    duty: ({ id }) => ofTransaction(id),
     handle: ({ id, timeoutMs, expected }, { version }) => {
       try {
         const { producerId, producerEpoch } = transactions.init(id, timeoutMs, expected)
@@ -83,6 +86,7 @@ export function addPartitionsApi({ topics, transactions }: Services): Api {
       return { id, ...producer, topics: wanted }
     },
     subject: ({ id }) => id,
+    duty: ({ id }) => ofTransaction(id),
     handle: (request, { version }) => {
       const exists = (topic: string, partition: number) =>
         topics.get(topic)?.partitions[partition] !== undefined
@@ -125,6 +129,7 @@ export function addOffsetsApi({ transactions }: Services): Api {
     flexibleFrom: 3,
     decode: (reader) => ({ id: reader.string(), ...identity(reader), group: reader.string() }),
     subject: ({ id }) => id,
+    duty: ({ id }) => ofTransaction(id),
     handle: (request, { version }) =>
       outcome(
         attempt(() => transactions.addGroup(request.id, request, request.group)),
@@ -151,6 +156,7 @@ export function endTxnApi({ transactions }: Services): Api {
     flexibleFrom: 3,
     decode: (reader) => ({ id: reader.string(), ...identity(reader), committed: reader.boolean() }),
     subject: ({ id }) => id,
+    duty: ({ id }) => ofTransaction(id),
     handle: (request, { version }) =>
       outcome(
         attempt(() => transactions.end(request.id, request, request.committed)),
@@ -193,6 +199,7 @@ export function txnOffsetCommitApi({ transactions, offsets, groups, topics }: Se
       return { id, group, ...producer, generation, memberId, instanceId, topics: wanted }
     },
     subject: ({ id, group }) => `${id} ${group}`,
+    duty: ({ group }) => ofGroup(group),
     handle: (request) => {
       const { id, group, generation, producerId } = request
       const error = attempt(() => {
