@@ -207,7 +207,9 @@ async function format(plan: Plan, nodes: readonly KafkaNode[], security: KafkaSe
       `${mechanism}=[name=${name},password=${password}]`
     ])
   )
-  const tool = [...javaArgs(plan.libraries), 'kafka.tools.StorageTool', 'format', '-t', clusterId, ...scram]
+  // One that begins with `-` would be taken for an option if it stood alone.
+  const identified = ['format', `--cluster-id=${clusterId}`, ...scram]
+  const tool = [...javaArgs(plan.libraries), 'kafka.tools.StorageTool', ...identified]
   await Promise.all(nodes.map(({ file }) => runOk('java', [...tool, '-c', file])))
 }
 
