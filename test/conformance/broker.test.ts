@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { startBroker } from '../../src/embedded/broker/broker.ts'
 import { hasKafka, startKafka } from '../real/kafka.ts'
+import { hasKafkaTools, KafkaTools } from '../real/kafka-tools.ts'
 import { hasPython } from '../tools/python.ts'
 import type { Subject } from './broker/bench.ts'
 import { fetching } from './broker/fetching.ts'
 import { grouping } from './broker/grouping.ts'
+import { hanging } from './broker/hanging.ts'
+import { kafkaClients } from './broker/kafka-clients.ts'
 import { kafkajsClients } from './broker/kafkajs.ts'
 import { librdkafkaClients } from './broker/librdkafka.ts'
 import { producing } from './broker/produce.ts'
 import { transacting } from './broker/transacting.ts'
+
+const tools = new KafkaTools()
+afterAll(() => tools.stop())
 
 /** One suite, two brokers: what the embedded one answers is what Apache Kafka answers. */
 describe('Kafka broker on embedded', () => conformance(startEmbedded))
@@ -35,9 +41,11 @@ function conformance(start: () => Promise<Started>): void {
   describe('producing', () => producing(subject))
   describe('fetching', () => fetching(subject))
   describe('transacting', () => transacting(subject))
+  describe('open and hanging transactions', () => hanging(subject))
   describe('grouping', () => grouping(subject))
   describe('kafkajs', () => kafkajsClients(subject))
   describe.skipIf(!hasPython)('librdkafka', () => librdkafkaClients(subject))
+  describe.skipIf(!hasKafkaTools)("Kafka's own clients", () => kafkaClients(subject, tools))
 }
 
 async function startEmbedded(): Promise<Started> {

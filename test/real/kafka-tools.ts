@@ -4,9 +4,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cached } from '../tools/cache.ts'
 import { type RunResult, runOk } from '../tools/run.ts'
-import { kafkaLibraries } from './kafka.ts'
+import { hasKafka, kafkaLibraries } from './kafka.ts'
+import { hasMaven } from './maven.ts'
 
 const source = join(import.meta.dirname, 'kafka', 'KafkaTools.java')
+
+/** Whether Kafka's tools can be had here: they are run by a class that is compiled first. */
+export const hasKafkaTools = hasKafka && hasMaven
 
 /** Kafka's command line tools that the tests use, by the class that its scripts run. */
 const TOOLS = {
