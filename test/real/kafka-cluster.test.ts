@@ -12,7 +12,7 @@ const defer = cleanups()
 const rate = { records: 4_000, seconds: 10 }
 
 describe.skipIf(!hasKafka || !hasPython)('three brokers of Apache Kafka 4.1.1', () => {
-  test('while one broker after the other is killed and comes back, mirrors from and to them lose and repeat nothing', {
+  test('while each broker is killed and comes back, and one hangs, mirrors from and to them lose and repeat nothing', {
     timeout: 280_000
   }, async () => {
     const [cluster, single] = await Promise.all([startKafkaCluster(), startKafka()])
@@ -42,6 +42,8 @@ mirror.in = { from = "one", to = "many", topics = ["in"], replication = 3 }
       await allInSync(many, 3)
       await electPreferredLeaders(cluster)
     }
+    await freezeWhileLeading(cluster, ['in', 'out'])
+    await allInSync(many, 3)
     writeFileSync(enough, '')
     const [out, into] = await feeding
     await Promise.all([mirror.copied(many, ['out']), mirror.copied(one, ['in'])])
@@ -53,6 +55,19 @@ mirror.in = { from = "one", to = "many", topics = ["in"], replication = 3 }
 
 function propertiesOf({ direct }: KafkaCluster) {
   return { 'bootstrap.servers': direct.join() }
+}
+
+/** A broker that leads some of these topics hangs, its connections half open, until others lead all of them; then it wakes. */
+async function freezeWhileLeading({ nodes, direct }: KafkaCluster, topics: string[]): Promise<void> {
+  const [frozen] = nodes
+  const others = kafkajs(direct.slice(1))
+  if (frozen === undefined) throw new Error('there is no broker')
+  await eventually(() => leads(others, frozen.id, topics))
+  frozen.signal('SIGSTOP')
+  await eventually(async () =>
+    (await describeTopics(others, topics)).every(({ leader }) => leader !== frozen.id && leader >= 0)
+  )
+  frozen.signal('SIGCONT')
 }
 
 /** Whether a node leads some partition of each of these topics. */

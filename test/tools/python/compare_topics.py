@@ -15,7 +15,8 @@ def read(properties, topic):
     """A partition's committed records in order, by partition."""
     consumer = confluent_kafka.Consumer({
         "group.id": "compare-topics", "isolation.level": "read_committed", "check.crcs": True, "log_level": 0,
-        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "error", **properties,
+        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "error",
+        "fetch.wait.max.ms": 50, **properties,
     })
     partitions = sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
     consumer.assign([confluent_kafka.TopicPartition(topic, partition, 0) for partition in partitions])
