@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { FaultAction } from '../../src/embedded/faults.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
-import { type Backend, SinkWorld, type Step } from '../support/sink-world.ts'
+import type { SinkWorld, Step } from '../support/sink-world.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 
 const steps: readonly Step[] = ['prepare', 'commit', 'publish', 'head', 'open']
@@ -9,15 +9,15 @@ const LIVES = 12
 const TWEETS = 20_000
 
 /** What a sink promises, on a backend: whatever is killed or lost on the way, each offset is published once. */
-export function sinkConformance(backend: Backend): void {
+export function sinkConformance(name: string, start: () => Promise<SinkWorld>): void {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
   console.log(`SEED=${seed}`)
 
-  describe(`a sink on ${backend}`, () => {
+  describe(`a sink on ${name}`, () => {
     let world: SinkWorld
     afterEach(() => world?.stop())
     const begin = async () => {
-      world = await SinkWorld.start(backend)
+      world = await start()
       await world.kafka.createTopic('source', 'hybrid', 4)
       return seededRandom(seed)
     }

@@ -42,6 +42,7 @@ export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
       ...opened.flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]),
       `-Dderby.stream.error.file=${join(directory, 'derby.log')}`,
       '-Dlog4j2.level=WARN',
+      UTC,
       '-cp',
       `${conf}:${libraries}/*`,
       'org.apache.hive.service.server.HiveServer2'
@@ -62,7 +63,7 @@ export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
     throw error
   }
   const query = async (statement: string) => {
-    sql ??= JavaLines.start({ source, libraries, options: ['-Dlog4j2.level=ERROR'] })
+    sql ??= JavaLines.start({ source, libraries, options: ['-Dlog4j2.level=ERROR', UTC] })
     const url = `jdbc:hive2://127.0.0.1:${port}/default;auth=noSasl`
     const answer = await (await sql).ask(JSON.stringify({ url, sql: statement }))
     const { rows, error } = JSON.parse(answer) as Answer
@@ -71,6 +72,9 @@ export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
   }
   return { process, query, stop }
 }
+
+/** Hive shows instants in the zone of its machine. */
+const UTC = '-Duser.timezone=UTC'
 
 interface Answer {
   readonly rows?: (string | null)[][]

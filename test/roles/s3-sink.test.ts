@@ -1,3 +1,4 @@
 import { sinkConformance } from '../conformance/sink.ts'
+import { SinkWorld } from '../support/sink-world.ts'
 
-sinkConformance('s3')
+sinkConformance('s3', () => SinkWorld.start('s3'))

@@ -51,6 +51,7 @@ export class SinkWorld {
   readonly store: Store
   /** Ids of what a read_committed reader must see, by partition, in order; `undefined` is a dead letter. */
   readonly expected: (string | undefined)[][] = [[], [], [], []]
+  readonly #inject: Opened['inject']
   readonly #stop: () => Promise<void>
   #produced = 0
 
@@ -59,6 +60,7 @@ export class SinkWorld {
     this.backend = backend
     this.store = opened.store
     this.faults = opened.faults
+    this.#inject = opened.inject
     this.#stop = opened.stop
   }
 
@@ -68,12 +70,9 @@ export class SinkWorld {
   }
 
   /** Makes some of the next requests of a step fail. */
-  inject(
-    step: Step,
-    action: FaultAction,
-    hits: { readonly after?: number; readonly times?: number } = {}
-  ): void {
-    this.faults.add({ subject: subjects[this.backend][step], action, ...hits })
+  inject(step: Step, action: FaultAction, hits: Hits = {}): void {
+    if (this.#inject) this.#inject(step, action, hits)
+    else this.faults.add({ subject: subjects[this.backend][step], action, ...hits })
   }
 
   async stop(): Promise<void> {
@@ -189,9 +188,16 @@ interface Seen {
   readonly id: string | undefined
 }
 
-interface Opened {
+export interface Hits {
+  readonly after?: number
+  readonly times?: number
+}
+
+export interface Opened {
   readonly store: Store
   readonly faults: Faults
+  /** For a service that has no fault hooks. */
+  readonly inject?: (step: Step, action: FaultAction, hits: Hits) => void
   readonly stop: () => Promise<void>
 }
 
