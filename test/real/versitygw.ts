@@ -21,18 +21,12 @@ export function versitygwBinary(): Promise<string> {
 export async function startVersitygw(options: RealS3Options = {}): Promise<RealS3> {
   const command = await versitygwBinary()
   return await startS3('versitygw', options, ({ directory, address, endpoint, ...access }) => {
-    const [files, attributes] = [join(directory, 'files'), join(directory, 'attributes')]
-    for (const each of [files, attributes]) mkdirSync(each, { recursive: true })
+    const files = join(directory, 'files')
+    const accounts = join(directory, 'accounts')
+    for (const each of [files, accounts]) mkdirSync(each)
     return {
       command,
-      // Not every file system has the extended attributes that it would keep metadata in.
-      args: [
-        ...['--port', address, '--health', '/health', '--keep-alive'],
-        'posix',
-        '--sidecar',
-        attributes,
-        files
-      ],
+      args: ['--port', address, '--health', '/health', '--keep-alive', '--iam-dir', accounts, 'posix', files],
       env: {
         PATH: process.env.PATH,
         HOME: directory,

@@ -1,6 +1,12 @@
 /** Downloads and builds what only the real tier needs, before any test's clock runs: on a fresh machine that takes minutes. */
 import { hasHive, prepareHive } from '../real/hive.ts'
 import { hasKafka, kafkaLibraries, oldestKafka } from '../real/kafka.ts'
+import { hasMinio, minioBinary } from '../real/minio.ts'
+import { hasMoto, motoPackages } from '../real/moto.ts'
+import { hasVersitygw, versitygwBinary } from '../real/versitygw.ts'
 
 if (hasHive) await prepareHive()
 if (hasKafka) await kafkaLibraries(oldestKafka)
+if (hasMinio) await minioBinary()
+if (hasVersitygw) await versitygwBinary()
+if (hasMoto) await motoPackages()

@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Journal } from '../journal.ts'
 import type { Algorithm } from './checksums.ts'
+import type { LifecycleRule } from './expiry.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
 /** A file of bytes that never changes once a record names it. */
@@ -21,6 +22,9 @@ export interface StoredChecksum {
   readonly value: string
 }
 
+/** Name and value of each tag; no name twice. */
+export type Tags = readonly (readonly [name: string, value: string])[]
+
 export interface StoredObject {
   readonly bucket: string
   readonly key: string
@@ -30,6 +34,7 @@ export interface StoredObject {
   readonly modifiedMs: number
   /** Headers given back on GET and HEAD: `content-type` and its like, and `x-amz-meta-*`. */
   readonly headers: Readonly<Record<string, string>>
+  readonly tags?: Tags | undefined
   readonly checksum?: StoredChecksum | undefined
   /** The content, in order: one blob, or one per part. */
   readonly blobs: readonly Blob[]
@@ -51,6 +56,7 @@ export interface Upload {
   readonly key: string
   readonly initiatedMs: number
   readonly headers: Readonly<Record<string, string>>
+  readonly tags?: Tags | undefined
   readonly checksum?: { readonly algorithm: Algorithm; readonly type: ChecksumType } | undefined
 }
 
@@ -61,6 +67,8 @@ export interface UploadInProgress extends Upload {
 type Entry =
   | { readonly type: 'put'; readonly object: StoredObject }
   | { readonly type: 'delete'; readonly bucket: string; readonly key: string }
+  | { readonly type: 'tags'; readonly bucket: string; readonly key: string; readonly tags: Tags }
+  | { readonly type: 'lifecycle'; readonly bucket: string; readonly rules: readonly LifecycleRule[] }
   | { readonly type: 'upload'; readonly upload: Upload }
   | { readonly type: 'part'; readonly uploadId: string; readonly part: StoredPart }
   | { readonly type: 'abort'; readonly uploadId: string }
@@ -77,6 +85,7 @@ export class Disk {
   readonly #journal: Journal<Entry>
   readonly #objects = new Map<string, Map<string, StoredObject>>()
   readonly #keys = new Map<string, SortedKeys>()
+  readonly #lifecycles = new Map<string, readonly LifecycleRule[]>()
   readonly uploads = new Map<string, UploadInProgress>()
 
   constructor(dataDir: string, buckets: readonly string[]) {
@@ -107,6 +116,20 @@ export class Disk {
 
   delete(bucket: string, key: string): void {
     if (this.object(bucket, key) !== undefined) this.#commit({ type: 'delete', bucket, key })
+  }
+
+  /** Of an object that is there. */
+  setTags(bucket: string, key: string, tags: Tags): void {
+    this.#commit({ type: 'tags', bucket, key, tags })
+  }
+
+  lifecycle(bucket: string): readonly LifecycleRule[] {
+    return this.#lifecycles.get(bucket) ?? []
+  }
+
+  /** No rules: no lifecycle. */
+  setLifecycle(bucket: string, rules: readonly LifecycleRule[]): void {
+    this.#commit({ type: 'lifecycle', bucket, rules })
   }
 
   createUpload(upload: Upload): void {
@@ -179,6 +202,15 @@ export class Disk {
         this.#keys.get(entry.bucket)?.delete(entry.key)
         return [...(old?.blobs ?? [])]
       }
+      case 'tags': {
+        const object = this.object(entry.bucket, entry.key)
+        if (object) this.#objects.get(entry.bucket)?.set(entry.key, { ...object, tags: entry.tags })
+        return []
+      }
+      case 'lifecycle':
+        if (entry.rules.length === 0) this.#lifecycles.delete(entry.bucket)
+        else this.#lifecycles.set(entry.bucket, entry.rules)
+        return []
       case 'upload':
         this.uploads.set(entry.upload.id, { ...entry.upload, parts: new Map() })
         return []
@@ -220,6 +252,7 @@ export class Disk {
 
   #state(): Entry[] {
     const entries: Entry[] = []
+    for (const [bucket, rules] of this.#lifecycles) entries.push({ type: 'lifecycle', bucket, rules })
     for (const objects of this.#objects.values()) {
       for (const object of objects.values()) entries.push({ type: 'put', object })
     }

@@ -10,6 +10,7 @@ import {
   type UploadInProgress
 } from './disk.ts'
 import { S3Error } from './errors.ts'
+import { expirationHeader } from './lifecycle.ts'
 import {
   checksumElement,
   checksumElements,
@@ -25,6 +26,7 @@ import {
 } from './operation.ts'
 import { receive, receiveText } from './payload.ts'
 import { compareUtf8 } from './sorted-keys.ts'
+import { taggingHeader } from './tagging.ts'
 import { childText, parseXml, type XmlElement } from './xml.ts'
 
 const PARTS_MAX = 10_000
@@ -45,7 +47,8 @@ export async function createUpload(operation: Operation): Promise<Reply> {
   }
   const checksum: Upload['checksum'] = algorithm && { algorithm, type }
   const id = newUploadId()
-  disk.createUpload({ id, bucket, key, initiatedMs: nowMs, headers: keptHeaders(operation), checksum })
+  const kept = { headers: keptHeaders(operation), tags: taggingHeader(operation) }
+  disk.createUpload({ id, bucket, key, initiatedMs: nowMs, ...kept, checksum })
   return xmlReply(
     'InitiateMultipartUploadResult',
     { Bucket: bucket, Key: key, UploadId: id },
@@ -114,6 +117,7 @@ export async function completeUpload(operation: Operation): Promise<Reply> {
     etag: multipartEtag(parts),
     modifiedMs: nowMs,
     headers: upload.headers,
+    tags: upload.tags,
     checksum,
     blobs: parts.map((part) => part.blob),
     uploadId: upload.id
@@ -201,13 +205,14 @@ function madeBefore(operation: Operation): StoredObject | undefined {
 }
 
 function completed(operation: Operation, object: StoredObject): Reply {
-  return xmlReply('CompleteMultipartUploadResult', {
+  const result = {
     Location: `http://${header(operation, 'host')}/${object.bucket}/${encodeURI(object.key)}`,
     Bucket: object.bucket,
     Key: object.key,
     ETag: quote(object.etag),
     ...checksumElements(object.checksum)
-  })
+  }
+  return xmlReply('CompleteMultipartUploadResult', result, expirationHeader(operation, object))
 }
 
 /** The parts that a Complete names, after every check that S3 makes of them. */

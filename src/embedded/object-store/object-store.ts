@@ -4,11 +4,14 @@ import { Faults } from '../faults.ts'
 import { isDiskFull, type Reply, startHttpService } from '../http-service.ts'
 import { Disk } from './disk.ts'
 import { errorReply, faultReply, S3Error } from './errors.ts'
+import { Expiry } from './expiry.ts'
+import { deleteLifecycle, getLifecycle, putLifecycle } from './lifecycle.ts'
 import { listBuckets, listObjects } from './listing.ts'
 import { abortUpload, completeUpload, createUpload, listParts, listUploads, uploadPart } from './multipart.ts'
 import { copyObject, deleteObject, deleteObjects, getObject, putObject } from './objects.ts'
 import { type Manners, type Operation, xmlReply } from './operation.ts'
 import { authenticate, type Credentials, decode, parseQuery } from './signature.ts'
+import { deleteTags, getTags, putTags } from './tagging.ts'
 
 export interface ObjectStoreOptions extends Partial<Manners>, Credentials {
   readonly dataDir: string
@@ -33,7 +36,8 @@ export interface EmbeddedObjectStore {
 const KEY_BYTES_MAX = 1024
 
 /**
- * An S3 store on loopback: SigV4 checked, conditional writes, multipart uploads, paged listing (S3 API reference).
+ * An S3 store on loopback: SigV4 checked, conditional writes, multipart uploads, paged listing, tags, expiry by lifecycle
+ * (S3 API reference).
  * What it acknowledged survives `kill -9`; what it did not acknowledge leaves no trace in any listing.
  */
 export async function startObjectStore(options: ObjectStoreOptions): Promise<EmbeddedObjectStore> {
@@ -45,16 +49,22 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Emb
     ignoreConditions: options.ignoreConditions ?? false,
     repeatedComplete: options.repeatedComplete ?? 'NoSuchUpload'
   }
+  const expiry = new Expiry(disk)
   const service = await startHttpService({
     port: options.port,
     faults,
     subject: subjectOf,
     handle: async (request) => {
-      const authentication = authenticate(request, options, now())
-      return await route({ disk, request, authentication, ...targetOf(request), nowMs: now(), manners })
+      const nowMs = now()
+      const authentication = authenticate(request, options, nowMs)
+      expiry.run(nowMs)
+      return dated(
+        await route({ disk, request, authentication, ...targetOf(request), nowMs, manners }),
+        nowMs
+      )
     },
     failed: (error, request) =>
-      withoutBodyForHead(request, errorReply(toS3Error(error), resourceOf(request))),
+      dated(withoutBodyForHead(request, errorReply(toS3Error(error), resourceOf(request))), now()),
     fault: (status, code, request) =>
       withoutBodyForHead(request, faultReply(status, code, resourceOf(request)))
   }).catch((error) => {
@@ -75,39 +85,10 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Emb
 type Handler = (operation: Operation) => Promise<Reply>
 
 /** Query parameters that name a function of S3 which this store does not have. */
-const unknownFunctions = [
-  ...[
-    'accelerate',
-    'acl',
-    'analytics',
-    'attributes',
-    'cors',
-    'encryption',
-    'intelligent-tiering',
-    'inventory'
-  ],
-  ...[
-    'legal-hold',
-    'lifecycle',
-    'logging',
-    'metrics',
-    'notification',
-    'object-lock',
-    'ownershipControls',
-    'policy'
-  ],
-  ...[
-    'publicAccessBlock',
-    'replication',
-    'requestPayment',
-    'restore',
-    'retention',
-    'select',
-    'tagging',
-    'torrent'
-  ],
-  ...['versions', 'versionId', 'website']
-]
+const unknownFunctions =
+  'accelerate acl analytics attributes cors encryption intelligent-tiering inventory legal-hold logging metrics \
+notification object-lock ownershipControls policy publicAccessBlock replication requestPayment restore retention select \
+torrent versions versionId website'.split(' ')
 
 async function route(operation: Operation): Promise<Reply> {
   const { bucket, key, query, disk } = operation
@@ -127,6 +108,8 @@ function handlerOf(handlers: Readonly<Record<string, Handler>>, operation: Opera
 function bucketHandlers(query: ReadonlyMap<string, string>): Readonly<Record<string, Handler>> {
   if (query.has('uploads')) return { GET: listUploads }
   if (query.has('delete')) return { POST: deleteObjects }
+  if (query.has('lifecycle')) return { GET: getLifecycle, PUT: putLifecycle, DELETE: deleteLifecycle }
+  if (query.has('tagging')) return { GET: notImplemented, PUT: notImplemented, DELETE: notImplemented }
   if (query.has('location')) return { GET: async () => xmlReply('LocationConstraint', {}) }
   if (query.has('versioning')) return { GET: async () => xmlReply('VersioningConfiguration', {}) }
   const head: Handler = async () => ({ status: 200 })
@@ -143,6 +126,8 @@ function bucketHandlers(query: ReadonlyMap<string, string>): Readonly<Record<str
 function objectHandlers(operation: Operation): Readonly<Record<string, Handler>> {
   const { query, request } = operation
   const copies = request.headers['x-amz-copy-source'] !== undefined
+  if (query.has('lifecycle')) return {}
+  if (query.has('tagging')) return { GET: getTags, PUT: putTags, DELETE: deleteTags }
   if (query.has('uploads')) return { POST: createUpload }
   if (query.has('uploadId')) {
     return {
@@ -191,6 +176,11 @@ function toS3Error(error: unknown): S3Error {
   if (error instanceof S3Error) return error
   if (isDiskFull(error)) return new S3Error('XMinioStorageFull')
   return new S3Error('InternalError', error instanceof Error ? error.message : String(error))
+}
+
+/** By the `Date` of an answer clients set the clock that they sign by. */
+function dated(reply: Reply, nowMs: number): Reply {
+  return { ...reply, headers: { ...reply.headers, date: new Date(nowMs).toUTCString() } }
 }
 
 function withoutBodyForHead(request: IncomingMessage, reply: Reply): Reply {

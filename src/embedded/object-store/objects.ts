@@ -1,6 +1,7 @@
 import type { Reply } from '../http-service.ts'
 import type { StoredObject } from './disk.ts'
 import { S3Error } from './errors.ts'
+import { expirationHeader } from './lifecycle.ts'
 import {
   checksumElements,
   checksumHeaders,
@@ -15,10 +16,12 @@ import {
 } from './operation.ts'
 import { receive, receiveText } from './payload.ts'
 import { decode } from './signature.ts'
+import { taggingHeader, tagHeaders } from './tagging.ts'
 import { childText, parseXml } from './xml.ts'
 
 export async function putObject(operation: Operation): Promise<Reply> {
   const { disk, request, authentication, bucket, key, nowMs } = operation
+  const tags = taggingHeader(operation)
   const { blob, result } = await disk.writeBlob((write) => receive(request, authentication, write))
   const object: StoredObject = {
     bucket,
@@ -27,6 +30,7 @@ export async function putObject(operation: Operation): Promise<Reply> {
     etag: result.md5.toString('hex'),
     modifiedMs: nowMs,
     headers: keptHeaders(operation),
+    tags,
     checksum: result.checksum && {
       algorithm: result.checksum.algorithm,
       type: 'FULL_OBJECT',
@@ -35,7 +39,12 @@ export async function putObject(operation: Operation): Promise<Reply> {
     blobs: [blob]
   }
   putOrDiscard(operation, object)
-  return { status: 200, headers: { etag: quote(object.etag), ...checksumHeaders(object.checksum) } }
+  const headers = {
+    etag: quote(object.etag),
+    ...checksumHeaders(object.checksum),
+    ...expirationHeader(operation, object)
+  }
+  return { status: 200, headers }
 }
 
 export async function copyObject(operation: Operation): Promise<Reply> {
@@ -45,10 +54,15 @@ export async function copyObject(operation: Operation): Promise<Reply> {
   const { blob } = await disk.writeBlob(async (write) => {
     for await (const chunk of content) await write(chunk)
   })
-  const replaced = header(operation, 'x-amz-metadata-directive') === 'REPLACE'
+  const replaces = (what: string) => header(operation, `x-amz-${what}-directive`) === 'REPLACE'
   const { uploadId: _, ...kept } = source
-  const object = { ...kept, bucket, key, modifiedMs: nowMs, blobs: [blob] }
-  putOrDiscard(operation, replaced ? { ...object, headers: keptHeaders(operation) } : object)
+  const object: StoredObject = {
+    ...kept,
+    ...{ bucket, key, modifiedMs: nowMs, blobs: [blob] },
+    ...(replaces('metadata') && { headers: keptHeaders(operation) }),
+    ...(replaces('tagging') && { tags: taggingHeader(operation) })
+  }
+  putOrDiscard(operation, object)
   return xmlReply('CopyObjectResult', {
     ETag: quote(object.etag),
     LastModified: new Date(nowMs).toISOString(),
@@ -70,6 +84,8 @@ export async function getObject(operation: Operation): Promise<Reply> {
     'last-modified': new Date(object.modifiedMs).toUTCString(),
     'accept-ranges': 'bytes',
     ...(whole ? checksumHeaders(object.checksum) : {}),
+    ...tagHeaders(object.tags),
+    ...expirationHeader(operation, object),
     ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${object.bytes}` })
   }
   if (notModified) return { status: 304, headers }

@@ -27,6 +27,10 @@ export class SortedKeys {
     return low
   }
 
+  [Symbol.iterator](): Iterator<string> {
+    return this.#keys[Symbol.iterator]()
+  }
+
   at(index: number): string | undefined {
     return this.#keys[index]
   }
