@@ -3,6 +3,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListPartsCommand,
   type S3Client,
   UploadPartCommand
 } from '@aws-sdk/client-s3'
@@ -99,6 +100,23 @@ export async function abortUpload(
     await client.send(command, { abortSignal: signal })
   } catch (error) {
     if (answerOf(error).name !== 'NoSuchUpload') throw error
+  }
+}
+
+/** Whether the store says that there is no such upload; whatever else it says, the upload may be there. */
+export async function isUploadGone(
+  client: S3Client,
+  bucket: string,
+  { key, uploadId }: Pick<Upload, 'key' | 'uploadId'>,
+  signal: AbortSignal
+): Promise<boolean> {
+  const command = new ListPartsCommand({ Bucket: bucket, Key: key, UploadId: uploadId, MaxParts: 1 })
+  try {
+    await client.send(command, { abortSignal: signal })
+    return false
+  } catch (error) {
+    signal.throwIfAborted()
+    return answerOf(error).name === 'NoSuchUpload'
   }
 }
 

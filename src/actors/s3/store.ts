@@ -22,7 +22,14 @@ import type {
   Store
 } from '../store/store.ts'
 import { answerOf, s3Fault } from './faults.ts'
-import { abortUpload, completeUpload, ENTRY_METADATA, type Upload, uploadParts } from './multipart.ts'
+import {
+  abortUpload,
+  completeUpload,
+  ENTRY_METADATA,
+  isUploadGone,
+  type Upload,
+  uploadParts
+} from './multipart.ts'
 
 export interface S3StoreOptions {
   readonly bucket: string
@@ -172,7 +179,7 @@ export class S3Store implements Store {
       const what = `${file.path} holds ${found.bytes} bytes of entry ${found.entryId ?? '(none)'}`
       throw new Fault('publish-blocked', `${what}, expected ${file.bytes} of ${file.entryId}`)
     }
-    throw this.#unpublished(file, failure)
+    throw await this.#unpublished(file, failure, signal)
   }
 
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
@@ -187,18 +194,26 @@ export class S3Store implements Store {
   }
 
   /** Why a file is not there after its completion was asked for. */
-  #unpublished(file: PreparedFile, failure: unknown): Fault {
+  async #unpublished(file: PreparedFile, failure: unknown, signal: AbortSignal): Promise<Fault> {
     if (failure === undefined) {
       const what = `${file.path}: completed, but HEAD does not find it`
       return new Fault('store-unavailable', what, { retryable: true })
     }
     // Not proven gone: another process's completion may still be on its way. So the state is shown and looked at again.
-    if (answerOf(failure).name === 'NoSuchUpload') {
+    if (await this.#isGone(file, failure, signal)) {
       return new Fault('prepared-gone', `${file.path} is absent and its upload too`, { cause: failure })
     }
     const fault = s3Fault(failure, `completion of ${file.path}`)
     if (fault.retryable) return fault
     return new Fault('publish-blocked', fault.message, { cause: failure })
+  }
+
+  /** A store may fail over a completion whose upload it does not have: moto answers 500, and so for ever. */
+  async #isGone(file: PreparedFile, failure: unknown, signal: AbortSignal): Promise<boolean> {
+    const { name, status } = answerOf(failure)
+    if (name === 'NoSuchUpload') return true
+    if (status < 500) return false
+    return await isUploadGone(this.#repeatable, this.#bucket, uploadIn(file.preparation), signal)
   }
 
   async #faulting<T>(what: string, signal: AbortSignal, answer: Promise<T>): Promise<T> {

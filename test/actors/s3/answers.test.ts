@@ -133,6 +133,19 @@ test('HEAD decides about a completion, whatever its answer', async () => {
   await store.publish(prepared, signal)
 })
 
+test('an upload that is gone is known, also to a store that fails over its completion', async () => {
+  const file = fileOf('gone.parquet', 10)
+  const prepared = { ...file, preparation: await store.prepare(file, signal) }
+  answer(/^POST .*uploadId/, 500, 'InternalError')
+  await expect(store.publish(prepared, signal)).rejects.toMatchObject({ code: 'store-unavailable' })
+  answer(/^POST .*uploadId/, 500, 'InternalError')
+  answer(/^GET .*uploadId/, 503, 'SlowDown', 3)
+  await expect(store.publish(prepared, signal)).rejects.toMatchObject({ code: 'store-unavailable' })
+  await store.discard(prepared.preparation, signal)
+  answer(/^POST .*uploadId/, 500, 'InternalError')
+  await expect(store.publish(prepared, signal)).rejects.toMatchObject({ code: 'prepared-gone' })
+})
+
 test('another object at the path is not taken for ours', async () => {
   const file = fileOf('taken.parquet', 10)
   const prepared = { ...file, preparation: await store.prepare(file, signal) }
