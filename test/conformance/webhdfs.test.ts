@@ -16,9 +16,9 @@ import { uploading } from './webhdfs/uploads.ts'
 /**
  * One suite, two services: what the embedded WebHDFS does is what Apache Hadoop's does. Each runs as a pair of NameNodes.
  *
- * - answers: every answer to a scenario of some 290 requests, in sections: directories, create, open and append, listing,
+ * - answers: every answer to a scenario of some 300 requests, in sections: directories, create, open and append, listing,
  *   rename without options, rename with options, delete, permissions and owners, below a file and the root, requests that
- *   are wrong, replication and times, truncate, checksums, namespace quota, space quota, safe mode, standby
+ *   are wrong, excluded DataNodes, replication and times, truncate, checksums, namespace quota, space quota, safe mode, standby
  * - uploads: one writer and no length while a file is written; what a cut connection leaves; deletion under the writer;
  *   replacement at once
  * - listing: directories larger than a page, whole and in pages, in HDFS's order

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { Fault } from '../../errors.ts'
 import { HttpClient, type HttpReply } from './http.ts'
 
@@ -136,7 +137,7 @@ export class WebHdfs {
     signal: AbortSignal
   ): Promise<HttpReply> {
     const excluded: string[] = []
-    for (let standbys = 0; ; ) {
+    for (let standbys = 0, unreached = 0; ; ) {
       const excludes = excluded.length > 0 ? { excludedatanodes: excluded.join(',') } : {}
       const first = await this.#atNameNode(method, op, path, { ...query, ...excludes }, signal)
       if (first.status !== 307 || first.location === undefined) {
@@ -152,7 +153,10 @@ export class WebHdfs {
         if (error.code === 'store-not-ready') {
           if (++standbys === this.#options.namenodes.length) throw error
           this.#active = (this.#active + 1) % this.#options.namenodes.length
-        } else if (excluded.push(url.host) === DATANODES_MAX) throw error
+        } else {
+          if (++unreached === DATANODES_MAX) throw error
+          excluded.push(...(await addressesOf(url.hostname)))
+        }
       }
     }
   }
@@ -164,6 +168,15 @@ export class WebHdfs {
     url.search = fields.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
     return url
   }
+}
+
+/**
+ * What a NameNode knows a DataNode by: IPv4 addresses without a port. A port is taken for the one of data transfer, which
+ * WebHDFS does not tell, and an IPv6 address for a host with a port that is no number.
+ */
+async function addressesOf(hostname: string): Promise<string[]> {
+  const found = await lookup(hostname, { all: true, family: 4 }).catch(() => [])
+  return found.map(({ address }) => address)
 }
 
 /** Exceptions after which nothing has happened and another NameNode, or the same one later, may say yes. */

@@ -11,6 +11,7 @@ const classes = {
   IllegalArgumentException: ['java.lang.IllegalArgumentException', 400],
   InvalidPathException: ['org.apache.hadoop.fs.InvalidPathException', 400],
   IOException: ['java.io.IOException', 403],
+  NumberFormatException: ['java.lang.NumberFormatException', 400],
   NSQuotaExceededException: ['org.apache.hadoop.hdfs.protocol.NSQuotaExceededException', 403],
   ParentNotDirectoryException: ['org.apache.hadoop.fs.ParentNotDirectoryException', 403],
   PathIsNotDirectoryException: ['org.apache.hadoop.fs.PathIsNotDirectoryException', 403],

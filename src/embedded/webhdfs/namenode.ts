@@ -27,6 +27,7 @@ const handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     GETFILECHECKSUM: ({ fileSystem, user, path, parameters, dataNodeUrl }) => {
       const inode = found(fileSystem.find(user, path), path)
       if (inode.type === 'file') fileSystem.readable(user, path)
+      requireDataNode(parameters, bytesOf(inode))
       return redirect(parameters, dataNodeUrl({}))
     },
     GETFILESTATUS: fileStatus,
@@ -48,15 +49,12 @@ const handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
       return empty
     },
     SETQUOTA: setQuota,
-    CREATE: ({ dataNodeUrl, parameters }) =>
-      redirect(
-        parameters,
-        dataNodeUrl({
-          createflag: '',
-          createparent: parameters.text('createparent') ?? 'true',
-          overwrite: parameters.text('overwrite') ?? 'false'
-        })
-      ),
+    CREATE: ({ dataNodeUrl, parameters }) => {
+      requireDataNode(parameters, 0)
+      const createparent = parameters.text('createparent') ?? 'true'
+      const overwrite = parameters.text('overwrite') ?? 'false'
+      return redirect(parameters, dataNodeUrl({ createflag: '', createparent, overwrite }))
+    },
     MKDIRS: ({ fileSystem, user, path, parameters }) =>
       json({ boolean: fileSystem.mkdirs(user, path, parameters.permission(0o755)) }),
     RENAME: rename,
@@ -76,7 +74,7 @@ const handlers: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     },
     APPEND: ({ fileSystem, user, path, parameters, dataNodeUrl }) => {
       found(fileSystem.find(user, path), path)
-      fileSystem.readable(user, path)
+      requireDataNode(parameters, fileSystem.readable(user, path).bytes)
       return redirect(parameters, dataNodeUrl({}))
     }
   },
@@ -154,15 +152,39 @@ function redirect(parameters: Parameters, location: string): Reply {
   return { status: 307, headers: { location, 'content-type': 'application/octet-stream' } }
 }
 
+/** By this a NameNode knows our DataNode. */
+const DATANODE_IP = '127.0.0.1'
+
+/**
+ * Unless the client excludes the only DataNode there is. Hosts are IP addresses; what has a colon ends with the port of
+ * data transfer, which ours does not have.
+ */
+function requireDataNode(parameters: Parameters, bytes: number): void {
+  const list = parameters.text('excludedatanodes') ?? ''
+  const hosts = list.split(',').map((host) => host.trim())
+  for (const host of hosts) {
+    const port = host.includes(':') ? host.slice(host.indexOf(':') + 1) : '0'
+    if (!/^\d+$/.test(port)) throw new RemoteError('NumberFormatException', `For input string: "${port}"`)
+  }
+  if (!hosts.includes(DATANODE_IP)) return
+  const missing = `Failed to find datanode, suggest to check cluster health. excludeDatanodes=${list}`
+  throw new RemoteError('IOException', bytes > 0 ? 'No active nodes contain this block' : missing)
+}
+
+function bytesOf(inode: Inode): number {
+  return inode.type === 'file' ? inode.bytes : 0
+}
+
 function open({ fileSystem, user, path, op, parameters, dataNodeUrl }: Call): Reply {
   const offset = parameters.count('offset') ?? 0
   const inode = found(fileSystem.find(user, path), path)
-  const bytes = inode.type === 'file' ? inode.bytes : 0
+  const bytes = bytesOf(inode)
   if (offset >= bytes && bytes > 0) {
     const message = `Offset=${offset} out of the range [0, ${bytes}); ${op}, path=${path}`
     throw new RemoteError('IOException', message)
   }
   if (inode.type === 'file') fileSystem.readable(user, path)
+  requireDataNode(parameters, bytes)
   return redirect(parameters, dataNodeUrl({ offset: String(offset) }))
 }
 

@@ -193,6 +193,17 @@ export const sections: Readonly<Record<string, readonly Step[]>> = {
     { method: 'GET', path: `${root}/a/`, op: 'GETFILESTATUS', user: 'root' },
     create('a/one', 'x', { noredirect: 'true' })
   ],
+  // A DataNode is known by its IP address; a port would be the one of data transfer.
+  'excluded DataNodes': [
+    create('excluded', 'x', { excludedatanodes: '127.0.0.1' }),
+    create('excluded', 'x', { excludedatanodes: '10.0.0.1,127.0.0.1' }),
+    create('excluded', 'x', { excludedatanodes: '10.0.0.1' }),
+    get('excluded', 'OPEN', { excludedatanodes: '127.0.0.1' }),
+    get('excluded', 'OPEN', { excludedatanodes: '127.0.0.1:1,localhost' }),
+    get('excluded', 'OPEN', { excludedatanodes: '::1' }),
+    get('empty', 'OPEN', { excludedatanodes: '127.0.0.1' }),
+    { ...append('excluded', ' more'), parameters: { excludedatanodes: '127.0.0.1' } }
+  ],
   'replication and times': [
     create('t/file', 'twelve bytes'),
     put('t/file', 'SETREPLICATION', { replication: '2' }),
