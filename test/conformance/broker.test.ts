@@ -11,15 +11,32 @@ import { fetching } from './broker/fetching.ts'
 import { grouping } from './broker/grouping.ts'
 import { hanging } from './broker/hanging.ts'
 import { kafkaClients } from './broker/kafka-clients.ts'
+import { kafkaOperators } from './broker/kafka-operators.ts'
 import { kafkajsClients } from './broker/kafkajs.ts'
 import { librdkafkaClients } from './broker/librdkafka.ts'
 import { producing } from './broker/produce.ts'
 import { transacting } from './broker/transacting.ts'
 
+/**
+ * One suite, two brokers: what the embedded one answers is what Apache Kafka answers, to a raw client byte for byte and
+ * to the clients that others wrote. Its properties:
+ *
+ * - producing: offsets; what is refused, with corrupt batches 2, unknown partitions 3, too large ones 10, timestamps 32,
+ *   invalid records 87; LogAppendTime; idempotence (repeated, lost and out-of-order batches, sequences that wrap)
+ * - fetching: whole batches, the limits of partition and answer, long polls, incremental sessions, offsets by time,
+ *   leader epochs, topic ids (Metadata version 12)
+ * - transacting: commit, abort, what read_committed sees, fencing 47 and 90, CONCURRENT_TRANSACTIONS 51, unknown
+ *   partitions 3 among others 55, timeouts, offsets in transactions
+ * - open and hanging transactions: the last stable offset among interleaved producers, what operators see and end
+ * - grouping: the classic protocol with dynamic and static members, three of them, sessions that end, offsets
+ * - kafkajs, librdkafka, Kafka's own clients (console, perf, VerifiableProducer and VerifiableConsumer,
+ *   TransactionalMessageCopier): transactions, idempotence and EndTxn with lost replies, groups of three with eager and
+ *   cooperative rebalances, administration
+ * - Kafka's tools for operators: topics, configs, groups, offsets, records, transactions
+ */
 const tools = new KafkaTools()
 afterAll(() => tools.stop())
 
-/** One suite, two brokers: what the embedded one answers is what Apache Kafka answers. */
 describe('Kafka broker on embedded', () => conformance(startEmbedded))
 describe.skipIf(!hasKafka)('Kafka broker on Apache Kafka 4.1.1', () => conformance(startReal))
 
@@ -46,6 +63,7 @@ function conformance(start: () => Promise<Started>): void {
   describe('kafkajs', () => kafkajsClients(subject))
   describe.skipIf(!hasPython)('librdkafka', () => librdkafkaClients(subject))
   describe.skipIf(!hasKafkaTools)("Kafka's own clients", () => kafkaClients(subject, tools))
+  describe.skipIf(!hasKafkaTools)("Kafka's tools", () => kafkaOperators(subject, tools))
 }
 
 async function startEmbedded(): Promise<Started> {

@@ -61,7 +61,9 @@ export class KafkaTools {
 
   /** Starts a tool that runs until it is ended. */
   async start(tool: KafkaTool, args: readonly string[], input = ''): Promise<RunningTool> {
-    this.#process ??= startTools()
+    this.#process ??= startTools(() => {
+      this.#process = undefined
+    })
     return (await this.#process).start(TOOLS[tool], args, input)
   }
 
@@ -95,7 +97,7 @@ interface Run {
   readonly reject: (error: Error) => void
 }
 
-async function startTools(): Promise<ToolsProcess> {
+async function startTools(onEnd: () => void): Promise<ToolsProcess> {
   const classpath = `${await kafkaToolsClasses()}:${await kafkaLibraries()}/*`
   const quick = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx384m']
   const settings = [
@@ -111,6 +113,7 @@ async function startTools(): Promise<ToolsProcess> {
   })
   await new Promise<void>((resolve, reject) => {
     child.on('close', () => {
+      onEnd()
       const error = new Error(`Kafka's tools ended:\n${said}`)
       reject(error)
       for (const run of runs.values()) run.reject(error)

@@ -61,6 +61,26 @@ export function fetching(subject: () => Subject): void {
       expect((await client.call(fetch(at0, { offset: 0, maxBytes: 1 }))).records.length).toBe(first)
     }))
 
+  test('only the first partition that has data may exceed the limits of the answer', () =>
+    withClient(subject(), async (client) => {
+      const [empty, one, two] = [
+        await filled(client, []),
+        await filled(client, [10]),
+        await filled(client, [10, 10])
+      ]
+      const wanted = [empty, one, two].map((at0) => ({ ...at0, offset: 0 }))
+      const lengths = async (responseBytes: number) => {
+        const request = fetchInSession({ id: 0, epoch: -1 }, wanted, { responseBytes })
+        return (await client.call(request)).partitions.map(({ records }) => records.length)
+      }
+      const [, whole = 0] = await lengths(1 << 20)
+      expect(await lengths(1)).toEqual([0, whole, 0])
+      // What is left is less than the next batch: nothing of it, where one that follows a whole one may come cut.
+      expect(await lengths(2 * whole - 1)).toEqual([0, whole, 0])
+      expect(await lengths(2 * whole)).toEqual([0, whole, whole])
+      expect(await lengths(2 * whole + 5)).toEqual([0, whole, whole + 5])
+    }))
+
   test('a fetch waits for enough bytes, and gives what there is when its time is up', () =>
     withClient(subject(), async (client, another) => {
       const at0 = await filled(client, [1])

@@ -53,6 +53,25 @@ export function grouping(subject: () => Subject): void {
       expect(await second.call(heartbeat(group, 2, follower))).toBe(codes.unknownMember)
     }))
 
+  test('three members: each gets its part, and when the leader falls silent the other two go on without it', () =>
+    withClient(subject(), async (client, another) => {
+      const group = await newGroup(client)
+      const clients = [client, await another(), await another()]
+      const three = await Promise.all(clients.map((one) => working(one, group, 3)))
+      expect(new Set(three.map(({ memberId }) => memberId)).size).toBe(3)
+      const [{ generation, leader } = { generation: 0, leader: '' }] = three
+      const others = three.filter(({ memberId }) => memberId !== leader)
+      for (const one of three) expect(one).toMatchObject({ generation, assignment: `for ${one.memberId}` })
+      const two = await Promise.all(
+        others.map(async (one) => {
+          await until(one.client, heartbeat(group, generation, one), (code) => code === codes.rebalance)
+          return working(one.client, group, 2, one.memberId)
+        })
+      )
+      for (const one of two) expect(one.assignment).toBe(`for ${one.memberId}`)
+      expect(two.map((one) => one.generation)).toEqual([generation + 1, generation + 1])
+    }))
+
   test('a static member that returns takes its place in the same generation and fences its old self', () =>
     withClient(subject(), async (client, another) => {
       const group = await newGroup(client)
@@ -166,6 +185,29 @@ async function joined(
   const answer = await settled(client, join(group, { memberId: '', ...options }), ({ error }) => error)
   if (answer.error !== codes.idRequired) return answer
   return client.call(join(group, { memberId: answer.memberId, ...options }))
+}
+
+/** Joins, and again until the group has so many members and its leader has assigned to each `for <its id>`. */
+async function working(client: RawClient, group: string, size: number, id = '') {
+  const options = { sessionTimeoutMs: 1_000 }
+  let memberId = id
+  for (;;) {
+    const answer =
+      memberId === ''
+        ? await joined(client, group, options)
+        : await client.call(join(group, { memberId, ...options }))
+    expect(answer.error).toBe(0)
+    memberId = answer.memberId
+    if (answer.leader === memberId && answer.members.length < size) {
+      await until(client, heartbeat(group, answer.generation, answer), (code) => code === codes.rebalance)
+      continue
+    }
+    const given = Object.fromEntries(answer.members.map((one) => [one.id, `for ${one.id}`]))
+    const { error, assignment } = await client.call(sync(group, answer.generation, answer, given))
+    if (error === codes.rebalance) continue
+    expect(error).toBe(0)
+    return { ...answer, client, assignment }
+  }
 }
 
 /** The only member, static, of a group that is at work; its assignment is `all`. */

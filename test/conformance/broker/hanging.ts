@@ -92,8 +92,8 @@ async function opened(client: RawClient, at0: At, id = fresh('txn')): Promise<Op
 }
 
 /**
- * A partition whose last stable offset is 3 for good: the abort of an empty transaction, record 1 and its commit, and at
- * 3 a batch that came late, when its transaction was over. Brokers before 3.6 let this happen, later ones if told to.
+ * A partition whose last stable offset is 3 for good: the abort of an empty transaction, record 1 and its commit, and
+ * at 3 a batch that came late, when its transaction was over. Brokers before 3.6 let this happen, later ones if told to.
  */
 export async function hang(client: RawClient): Promise<Open & { readonly at0: At }> {
   const at0 = await newPartition(client)

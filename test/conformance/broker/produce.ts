@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { at, bit, readHeader } from '../../../src/records/batch.ts'
 import { crc32c } from '../../../src/records/crc32c.ts'
 import { decodeRecords, encodeBatch } from '../../../src/records/record.ts'
-import { newPartition, newProducer, type Subject, withClient } from './bench.ts'
+import { newPartition, newProducer, type Subject, until, withClient } from './bench.ts'
 import { batch, fetch, type Produced, produce } from './requests.ts'
 
 const codes = {
@@ -129,6 +129,37 @@ export function producing(subject: () => Subject): void {
       // Only the last five batches are remembered.
       expect((await send(0)).error).toBe(codes.sequence)
       expect((await client.call(fetch(at0, { offset: 60 }))).highWatermark).toBe(60)
+    }))
+
+  test('batches whose replies were lost are sent again on another connection, and are there once, in order', () =>
+    withClient(subject(), async (client, another) => {
+      const at0 = await newPartition(client)
+      const producer = await newProducer(client, null)
+      const send = (sequence: number) => produce(at0, batch(10, { ...producer, sequence }))
+      const lost = subject().loseReplies('Produce', 1)
+      const lossy = await another()
+      const [first, second] = await Promise.allSettled([lossy.call(send(0)), lossy.call(send(10))])
+      expect([first.status, second.status, lost.hits]).toEqual(['rejected', 'rejected', 1])
+      await until(client, fetch(at0, { offset: 0 }), ({ highWatermark }) => highWatermark >= 10)
+      expect(await client.call(send(0))).toMatchObject({ error: 0, baseOffset: 0 })
+      expect(await client.call(send(10))).toMatchObject({ error: 0, baseOffset: 10 })
+      expect((await client.call(fetch(at0, { offset: 0 }))).highWatermark).toBe(20)
+    }))
+
+  test('of batches in flight behind one that failed, none is taken before it', () =>
+    withClient(subject(), async (client) => {
+      const at0 = await newPartition(client)
+      const producer = await newProducer(client, null)
+      const send = (sequence: number, records = batch(10, { ...producer, sequence })) =>
+        client.call(produce(at0, records))
+      const damaged = batch(10, { ...producer, sequence: 10 })
+      flip(damaged, damaged.length - 3)
+      expect((await send(0)).error).toBe(0)
+      const answers = await Promise.all([send(10, damaged), send(20), send(30)])
+      expect(answers.map(({ error }) => error)).toEqual([codes.corrupt, codes.sequence, codes.sequence])
+      for (const sequence of [10, 20, 30]) {
+        expect(await send(sequence)).toMatchObject({ error: 0, baseOffset: sequence })
+      }
     }))
 
   test('sequences have no gaps, except that a partition may first hear of a producer at any', () =>

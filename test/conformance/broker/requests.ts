@@ -148,6 +148,8 @@ export interface FetchOptions {
   readonly minBytes?: number
   readonly maxWaitMs?: number
   readonly leaderEpoch?: number
+  /** Of the whole answer. */
+  readonly responseBytes?: number
 }
 
 export function fetch(at: At, options: FetchOptions): RawRequest<Fetched> {
@@ -171,7 +173,7 @@ export function fetchInSession(
   })[],
   options: Omit<FetchOptions, 'offset'> & { readonly forgotten?: readonly At[] } = {}
 ): RawRequest<SessionFetched> {
-  const { committed = false, minBytes = 0, maxWaitMs = 0, forgotten = [] } = options
+  const { committed = false, minBytes = 0, maxWaitMs = 0, responseBytes = 50 << 20, forgotten = [] } = options
   return {
     key: 1,
     version: 11,
@@ -180,7 +182,7 @@ export function fetchInSession(
         .int32(-1)
         .int32(maxWaitMs)
         .int32(minBytes)
-        .int32(50 << 20)
+        .int32(responseBytes)
         .int8(committed ? 1 : 0)
       writer.int32(session.id).int32(session.epoch)
       writer.structs(wanted, (_, { topic, partition, offset, leaderEpoch = -1, maxBytes = 1 << 20 }) => {

@@ -43,6 +43,9 @@ public class KafkaTools {
     System.setErr(routed(true));
     Exit.setExitProcedure(KafkaTools::exit);
     Exit.setHaltProcedure(KafkaTools::exit);
+    // A tool that exits past Kafka's own Exit takes all others along; each says how far it came.
+    Thread last = new Thread(() -> RUNS.values().forEach(run -> run.answer(-1)));
+    Runtime.getRuntime().addShutdownHook(last);
     say(Map.of("ready", true));
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {
       JsonNode command = JSON.readTree(line);
@@ -130,7 +133,10 @@ public class KafkaTools {
       System.out.flush();
       lineEnds();
       RUNS.remove(id);
-      int ended = code == null ? 0 : code;
+      answer(code == null ? 0 : code);
+    }
+
+    void answer(int ended) {
       say(Map.of("id", id, "code", ended, "err", err.toString(StandardCharsets.UTF_8)));
     }
 

@@ -1,4 +1,4 @@
-"""librdkafka's clients: plays the scene argv[2] against the broker argv[1], names ending in argv[3], and prints one
+"""librdkafka's clients: plays the scene argv[2] against the broker argv[1], its names ending in argv[3], and prints one
 JSON object of what was seen."""
 
 import json
@@ -6,8 +6,24 @@ import sys
 import threading
 import time
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+)
 
 BROKER, SCENE, SUFFIX = sys.argv[1:4]
 TOPIC = f"road-{SUFFIX}"
@@ -46,11 +62,19 @@ def transactional(**options):
     return producer
 
 
-def subscribed(**options):
+def consumer_of(**options):
     settings = {"group.id": GROUP, "auto.offset.reset": "earliest", "check.crcs": True, "enable.auto.commit": False}
-    consumer = Consumer({**QUIET, **settings, **options})
-    consumer.subscribe([TOPIC])
-    return consumer
+    return Consumer({**QUIET, **settings, **options})
+
+
+def read(wanted, **options):
+    """The keys of all partitions, read without a group."""
+    consumer = consumer_of(**options)
+    partitions = client.list_topics(TOPIC, 5).topics[TOPIC].partitions
+    consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in partitions])
+    keys = consume(consumer, wanted)
+    consumer.close()
+    return keys
 
 
 def consume(consumer, wanted):
@@ -68,7 +92,8 @@ def admin():
     value = lambda: client.describe_configs([resource])[resource].result()["max.message.bytes"].value
     created = value()
     changed = ConfigResource(ConfigResource.Type.TOPIC, TOPIC)
-    changed.add_incremental_config(ConfigEntry("max.message.bytes", "3000000", incremental_operation=AlterConfigOpType.SET))
+    entry = ConfigEntry("max.message.bytes", "3000000", incremental_operation=AlterConfigOpType.SET)
+    changed.add_incremental_config(entry)
     client.incremental_alter_configs([changed])[changed].result()
     altered = eventually(lambda: value() == "3000000")
     client.create_partitions([NewPartitions(TOPIC, 4)])[TOPIC].result()
@@ -112,9 +137,7 @@ def idempotence():
     for index in range(5000):
         producer.produce(TOPIC, key=f"i{index}", value=b"y" * 100)
     unsent = producer.flush(PATIENCE_S)
-    consumer = subscribed()
-    keys = consume(consumer, 5000)
-    consumer.close()
+    keys = read(5000)
     return {"unsent": unsent, "once": sorted(keys) == sorted(keys_of("i", 5000))}
 
 
@@ -134,13 +157,9 @@ def transactions():
         else:
             producer.commit_transaction(PATIENCE_S)
             kept += keys
-    consumer = subscribed()
-    committed = consume(consumer, len(kept))
-    consumer.close()
-    everything = subscribed(**{"group.id": f"{GROUP}-all", "isolation.level": "read_uncommitted"})
-    read = consume(everything, 900)
-    everything.close()
-    return {"committedOnce": sorted(committed) == sorted(kept), "uncommitted": len(read)}
+    committed = read(len(kept))
+    everything = read(900, **{"isolation.level": "read_uncommitted"})
+    return {"committedOnce": sorted(committed) == sorted(kept), "uncommitted": len(everything)}
 
 
 def copying():
@@ -151,7 +170,8 @@ def copying():
     for key in keys_of("", 50):
         producer.produce(TOPIC, key=key)
     producer.commit_transaction(PATIENCE_S)
-    consumer = subscribed(**{"group.instance.id": "one"})
+    consumer = consumer_of(**{"group.instance.id": "one"})
+    consumer.subscribe([TOPIC])
     consume(consumer, 50)
     position = consumer.position(consumer.assignment())
     committed = []
@@ -183,21 +203,16 @@ def fencing():
     successor.begin_transaction()
     successor.produce(TOPIC, key="successor")
     successor.commit_transaction(PATIENCE_S)
-    consumer = subscribed()
-    keys = consume(consumer, 1)
-    consumer.close()
-    return {"fatal": fatal, "keys": keys}
+    return {"fatal": fatal, "keys": read(1)}
 
 
 class Member:
     """A group's member that reads in a thread of its own and remembers what it was given and what was taken."""
 
     def __init__(self, strategy):
-        quick = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 200, "enable.auto.commit": True}
+        quick = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 100, "enable.auto.commit": True}
         self.keys, self.held, self.taken, self.leaving = [], set(), [], False
-        self.consumer = Consumer(
-            {**QUIET, **quick, "group.id": GROUP, "auto.offset.reset": "earliest", "partition.assignment.strategy": strategy}
-        )
+        self.consumer = consumer_of(**quick, **{"partition.assignment.strategy": strategy})
         self.consumer.subscribe([TOPIC], on_assign=self.assigned, on_revoke=self.revoked)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -225,7 +240,7 @@ def rebalance(strategy):
     """Three members come one after the other, and the first one leaves, with records to read each time."""
     create(6)
     producer = Producer(QUIET)
-    members, sent, shares, read = [], [], [], True
+    members, sent, shares, arrived = [], [], [], True
 
     def settle(living):
         """Shares them, then sends and reads."""
@@ -240,16 +255,17 @@ def rebalance(strategy):
 
     for _ in range(3):
         members.append(Member(strategy))
-        read = settle(members) and read
+        arrived = settle(members) and arrived
     taken = sum(len(one.taken) for one in members)
     before = [len(one.taken) for one in members[1:]]
     members[0].leave()
-    read = settle(members[1:]) and read
+    arrived = settle(members[1:]) and arrived
     kept = [len(one.taken) for one in members[1:]] == before
     for one in members[1:]:
         one.leave()
     keys = [key for one in members for key in one.keys]
-    return {"shares": shares, "read": read, "once": sorted(keys) == sorted(sent), "takenWhileGrowing": taken, "keptAll": kept}
+    once = sorted(keys) == sorted(sent)
+    return {"shares": shares, "read": arrived, "once": once, "takenWhileGrowing": taken, "keptAll": kept}
 
 
 SCENES = {
