@@ -125,8 +125,9 @@ export class WebHdfs {
   }
 
   /**
-   * Both steps of CREATE and OPEN. A DataNode that cannot be reached is excluded from the next first step. A standby
-   * NameNode may answer the first step all the same; its DataNode then says what it is, and the next one is asked.
+   * Both steps of CREATE and OPEN. A DataNode that cannot be reached is excluded from the next first step. A NameNode in
+   * standby answers the first step of CREATE all the same; the DataNode then writes at the active one, and says so when
+   * there is none that it knows.
    */
   async #atDataNode(
     method: Method,
