@@ -30,7 +30,7 @@ export function librdkafkaClients(subject: () => Subject): void {
   })
 
   test.concurrent('read_committed with checked CRCs gets what was committed, once', async () => {
-    expect(await play('transactions')).toEqual({ committedOnce: true, uncommitted: 900 })
+    expect(await play('transactions')).toEqual({ committedOnce: true, uncommitted: 500 })
   })
 
   test.concurrent('offsets in a transaction move with its commit only', async () => {
@@ -69,7 +69,7 @@ export function librdkafkaClients(subject: () => Subject): void {
 
   test('a transaction whose EndTxn reply is lost ends once', async () => {
     const lost = subject().loseReplies('EndTxn', 1)
-    expect(await play('transactions')).toEqual({ committedOnce: true, uncommitted: 900 })
+    expect(await play('transactions')).toEqual({ committedOnce: true, uncommitted: 500 })
     expect(lost.hits).toBe(1)
   })
 }
