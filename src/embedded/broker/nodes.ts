@@ -1,6 +1,7 @@
 import type { Cluster, Duty } from './cluster.ts'
 import type { Groups } from './groups.ts'
 import type { Listener } from './listener.ts'
+import { elect, withLeader } from './placement.ts'
 import type { Topics } from './topics.ts'
 
 export interface NodesServices {
@@ -21,7 +22,8 @@ export class Nodes {
   }
 
   moveLeader(topic: string, partition: number, node: number): void {
-    this.#services.topics.moveLeader(topic, partition, node)
+    const { cluster, topics } = this.#services
+    topics.place(topic, partition, (placement) => withLeader(cluster, placement, node))
   }
 
   moveCoordinator(duty: Duty, node: number): void {
@@ -43,7 +45,11 @@ export class Nodes {
   #setAlive(node: number, isAlive: boolean): void {
     const { cluster, topics } = this.#services
     this.#handingOver(() => cluster.setAlive(node, isAlive))
-    topics.electAll()
+    for (const { name, partitions } of topics.all()) {
+      for (const partition of partitions.keys()) {
+        topics.place(name, partition, (placement) => elect(cluster, placement))
+      }
+    }
   }
 
   /** The groups whose coordinator changes in this step change hands. */

@@ -45,16 +45,39 @@ export function checkReplicas({ nodes }: Nodes, replicas: readonly number[]): vo
   throw new KafkaError(codes.INVALID_REPLICA_ASSIGNMENT, `[${replicas.join(', ')}] are not replicas`)
 }
 
+/** Checks the replicas of a new topic's partitions, which all have the same number. */
+export function checkAssignments(nodes: Nodes, assignments: readonly (readonly number[])[]): void {
+  for (const replicas of assignments) checkReplicas(nodes, replicas)
+  if (new Set(assignments.map(({ length }) => length)).size <= 1) return
+  throw new KafkaError(codes.INVALID_REPLICA_ASSIGNMENT, 'The partitions have different numbers of replicas.')
+}
+
 /** The placement with a leader that is up: the one it has, else the first replica that is. */
 export function elect(nodes: Nodes, placement: Placement): Placement {
   const { replicas, leader } = placement
   if (replicas.includes(leader) && nodes.isAlive(leader)) return placement
-  return withLeader(placement, replicas.find((id) => nodes.isAlive(id)) ?? -1)
+  return led(placement, replicas.find((id) => nodes.isAlive(id)) ?? -1)
 }
 
-export function withLeader(placement: Placement, leader: number): Placement {
-  if (leader === placement.leader) return placement
-  return { ...placement, leader, moves: placement.moves + 1 }
+/** Another leader, which must be up. A node without a replica takes the place of the leader that was. */
+export function withLeader(nodes: Nodes, placement: Placement, node: number): Placement {
+  if (!nodes.isAlive(node))
+    throw new KafkaError(codes.ELIGIBLE_LEADERS_NOT_AVAILABLE, `node ${node} is not up`)
+  const { replicas, leader } = placement
+  const kept = replicas.includes(node) ? replicas : [node, ...replicas.filter((id) => id !== leader)]
+  return led({ ...placement, replicas: kept }, node)
+}
+
+/** The first replica leads. Throws `ELECTION_NOT_NEEDED`, `PREFERRED_LEADER_NOT_AVAILABLE`. */
+export function withPreferred(nodes: Nodes, placement: Placement): Placement {
+  const preferred = placement.replicas[0] ?? -1
+  if (placement.leader === preferred) {
+    throw new KafkaError(codes.ELECTION_NOT_NEEDED, 'Leader election not needed for topic partition.')
+  }
+  if (!nodes.isAlive(preferred)) {
+    throw new KafkaError(codes.PREFERRED_LEADER_NOT_AVAILABLE, 'The preferred leader was not available.')
+  }
+  return led(placement, preferred)
 }
 
 /** Other replicas; the epoch rises if one of the old ones loses the partition. */
@@ -64,4 +87,8 @@ export function withReplicas(nodes: Nodes, placement: Placement, replicas: reado
   const isSmaller = placement.replicas.some((id) => !replicas.includes(id))
   const hasMoved = elected.moves > placement.moves
   return isSmaller && !hasMoved ? { ...elected, moves: elected.moves + 1 } : elected
+}
+
+function led(placement: Placement, leader: number): Placement {
+  return leader === placement.leader ? placement : { ...placement, leader, moves: placement.moves + 1 }
 }

@@ -6,7 +6,7 @@ import type { Cluster } from './cluster.ts'
 import type { Disk } from './disk.ts'
 import { codes, KafkaError } from './errors.ts'
 import { type Leadership, PartitionLog } from './log.ts'
-import { checkReplicas, elect, type Placement, spread, withLeader, withReplicas } from './placement.ts'
+import { checkAssignments, elect, type Placement, spread } from './placement.ts'
 import { TopicConfig } from './topic-config.ts'
 
 const NAME = /^[A-Za-z0-9._-]{1,249}$/
@@ -165,42 +165,16 @@ export class Topics {
     this.#open(topic)
   }
 
-  /** Gives a partition another leader; one without a replica takes the place of the leader that was. */
-  moveLeader(name: string, partition: number, node: number): void {
-    const { id, placement } = this.#placed(name, partition)
-    const { replicas, leader } = placement
-    const kept = replicas.includes(node) ? replicas : [node, ...replicas.filter((one) => one !== leader)]
-    checkReplicas(this.#options.cluster, kept)
-    this.#move(id, partition, withLeader({ ...placement, replicas: kept }, node))
-  }
-
-  /** Gives a partition other replicas. Throws `INVALID_REPLICA_ASSIGNMENT`. */
-  reassign(name: string, partition: number, replicas: readonly number[]): void {
-    const { id, placement } = this.#placed(name, partition)
-    this.#move(id, partition, withReplicas(this.#options.cluster, placement, replicas))
-  }
-
-  /** Lets the first replica lead. Throws `ELECTION_NOT_NEEDED`, `PREFERRED_LEADER_NOT_AVAILABLE`. */
-  electPreferred(name: string, partition: number): void {
-    const { id, placement } = this.#placed(name, partition)
-    const preferred = placement.replicas[0] ?? -1
-    if (placement.leader === preferred) {
-      throw new KafkaError(codes.ELECTION_NOT_NEEDED, 'Leader election not needed for topic partition.')
-    }
-    if (!this.#options.cluster.isAlive(preferred)) {
-      throw new KafkaError(codes.PREFERRED_LEADER_NOT_AVAILABLE, 'The preferred leader was not available.')
-    }
-    this.#move(id, partition, withLeader(placement, preferred))
-  }
-
-  /** Finds a leader for every partition whose leader is not up. */
-  electAll(): void {
-    for (const { id, placements } of this.#topics.values()) {
-      for (const [partition, placement] of placements) {
-        const elected = elect(this.#options.cluster, placement)
-        if (elected !== placement) this.#move(id, partition, elected)
-      }
-    }
+  /** Changes who has a partition or leads it; a placement that stays the same is no change. */
+  place(name: string, partition: number, change: (placement: Placement) => Placement): void {
+    const { id, placements } = this.#known(name)
+    const log = this.partition(name, partition)
+    const placement = placements.get(partition)
+    if (placement === undefined) return
+    const changed = change(placement)
+    if (changed === placement) return
+    this.#log({ type: 'placement', id, partition, placement: changed })
+    log.lead(this.#leadership(changed))
   }
 
   configure(name: string, config: Record<string, string>, validateOnly = false): void {
@@ -253,17 +227,10 @@ export class Topics {
     throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, `Topic '${name}' does not exist.`)
   }
 
-  #placed(name: string, partition: number): { readonly id: string; readonly placement: Placement } {
-    const { id, placements } = this.#known(name)
-    const placement = placements.get(partition)
-    if (placement) return { id, placement }
-    throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION, `${name}-${partition} does not exist`)
-  }
-
   /** The replicas of new partitions, the first of which is number `first` of its topic. */
   #place({ assignments, ...wanted }: NewTopic, first = 0): readonly (readonly number[])[] {
     const { cluster, defaults } = this.#options
-    for (const replicas of assignments) checkReplicas(cluster, replicas)
+    checkAssignments(cluster, assignments)
     if (assignments.length > 0) return assignments
     const partitions = wanted.partitions === -1 ? defaults.partitions : wanted.partitions
     const replication = wanted.replication === -1 ? defaults.replication : wanted.replication
@@ -275,11 +242,6 @@ export class Topics {
   #settle(id: string, partition: number, replicas: readonly number[]): void {
     const placement = elect(this.#options.cluster, { replicas, leader: replicas[0] ?? -1, moves: 0 })
     this.#log({ type: 'placement', id, partition, placement })
-  }
-
-  #move(id: string, partition: number, placement: Placement): void {
-    this.#log({ type: 'placement', id, partition, placement })
-    this.byId(id)?.partitions[partition]?.lead(this.#leadership(placement))
   }
 
   #leadership({ replicas, leader, moves }: Placement): Leadership {

@@ -134,7 +134,8 @@ export function offsetFetchApi({ offsets }: Services): Api {
     }),
     encode: (writer, { error, topics }, version) => {
       if (version >= 3) writer.int32(0)
-      writeTopics(writer, topics, (_, answer) => {
+      // From version 2 on, what fails as a whole says so once.
+      writeTopics(writer, version >= 2 && error !== codes.NONE ? [] : topics, (_, answer) => {
         writer.int32(answer.partition).int64(answer.offset)
         if (version >= 5) writer.int32(answer.leaderEpoch)
         writer.string(answer.metadata).int16(answer.error)

@@ -8,6 +8,7 @@ import {
   writeTopics
 } from '../api.ts'
 import { codeOf, codes, KafkaError } from '../errors.ts'
+import { withPreferred, withReplicas } from '../placement.ts'
 import type { Writer } from '../wire.ts'
 
 /** How operators move partitions and their leaders. All storage is shared, so a move is done when it is answered. */
@@ -25,12 +26,12 @@ interface Reassigned {
 }
 
 /** AlterPartitionReassignments (key 45, KIP-455). */
-export function alterReassignmentsApi({ topics }: Services): Api {
+export function alterReassignmentsApi({ cluster, topics }: Services): Api {
   const reassign = (topic: string, { partition, replicas }: Reassigned) => {
     if (replicas === null) {
       throw new KafkaError(codes.NO_REASSIGNMENT_IN_PROGRESS, 'No partition reassignment is in progress.')
     }
-    topics.reassign(topic, partition, replicas)
+    topics.place(topic, partition, (placement) => withReplicas(cluster, placement, replicas))
   }
   return defineApi<readonly TopicOf<Reassigned>[], TopicOf<PartitionResult>[]>({
     key: 45,
@@ -84,11 +85,11 @@ interface Election {
 }
 
 /** ElectLeaders (key 43, KIP-460). */
-export function electLeadersApi({ topics }: Services): Api {
+export function electLeadersApi({ cluster, topics }: Services): Api {
   const elect = (type: number, topic: string, partition: number) => {
     const log = topics.partition(topic, partition)
     if (type === PREFERRED) {
-      topics.electPreferred(topic, partition)
+      topics.place(topic, partition, (placement) => withPreferred(cluster, placement))
     } else {
       // A partition is without a leader only as long as it is without a replica that is up.
       const isLed = log.leadership.leader >= 0
