@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { Faults } from '../../src/embedded/faults.ts'
 import { sinkConformance } from '../conformance/sink.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
-import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
+import { type Disturbance, disturbSink } from '../support/disturbed-sink.ts'
+import { KafkaWorld } from '../support/kafka-world.ts'
 import { SinkWorld, type Step } from '../support/sink-world.ts'
-import { WatchedStore } from '../support/watched-store.ts'
 import { httpFraming } from '../tools/framing.ts'
 import { TcpProxy } from '../tools/proxy.ts'
 import { hasHdfs, type RealHdfs, startHdfs } from './hdfs.ts'
@@ -13,9 +13,6 @@ import { hasHdfs, type RealHdfs, startHdfs } from './hdfs.ts'
 const USER = 'causeway'
 const TIMEOUT_MS = 3_000
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-
-/** Happens to a running sink while tweets are being produced. */
-type Disturbance = (sink: RunningRole, producing: Promise<void>) => Promise<void>
 
 /** The requests to the NameNode in which each step takes its effect, or begins. */
 const requests: Readonly<Record<Step, RegExp>> = {
@@ -64,31 +61,9 @@ describe.skipIf(!hasHdfs)('HDFS 3.4.3', () => {
     let world: SinkWorld
     afterEach(() => world?.stop())
 
-    /** Disturbs at seeded moments of a running sink; what it wrote is whole all the same. */
     const disturb = async (times: number, disturbance: Disturbance) => {
-      console.log(`SEED=${seed}`)
-      const random = seededRandom(seed)
       world = await start()
-      await world.kafka.createTopic('source', 'hybrid', 4)
-      let calls = 0
-      let struck = Promise.withResolvers<void>()
-      const store = new WatchedStore(world.store, () => {
-        if (--calls === 0) struck.resolve()
-      })
-      const sink = world.run({ store })
-      for (let round = 0; round < times; round++) {
-        struck = Promise.withResolvers()
-        calls = 1 + Math.floor(random() * 30)
-        const producing = world.produce(2_000, random)
-        await struck.promise
-        await disturbance(sink, producing)
-        await producing
-        expect(sink.failure()).toBeUndefined()
-        await world.untilCaughtUp(sink)
-      }
-      await sink.until(({ ready }) => ready)
-      await sink.drain()
-      await world.verify()
+      await disturbSink(world, seed, times, disturbance)
     }
 
     test('each offset is published once, whenever the DataNode is killed', async () => {
