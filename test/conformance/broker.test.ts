@@ -17,6 +17,7 @@ import { kafkajsClients } from './broker/kafkajs.ts'
 import { leadership } from './broker/leadership.ts'
 import { librdkafkaClients } from './broker/librdkafka.ts'
 import { producing } from './broker/produce.ts'
+import { retention } from './broker/retention.ts'
 import { transacting } from './broker/transacting.ts'
 
 /**
@@ -35,6 +36,7 @@ import { transacting } from './broker/transacting.ts'
  *   TransactionalMessageCopier): transactions, idempotence and EndTxn with lost replies, groups of three with eager and
  *   cooperative rebalances, administration
  * - Kafka's tools for operators: topics, configs, groups, offsets, records, transactions
+ * - retention: by time, by size, on request 44; compaction as Kafka's cleaner leaves it, down to the batch headers
  * - leadership, on three nodes: who leads and coordinates, and refusals by all others 6 and 16; leader epochs 74 and 75;
  *   moves and the death of a node under idempotent and transactional producers, groups and fetches in wait
  */
@@ -65,6 +67,7 @@ function conformance(
   describe.skipIf(!hasPython)('librdkafka', () => librdkafkaClients(subject))
   describe.skipIf(!hasKafkaTools)("Kafka's own clients", () => kafkaClients(subject, tools))
   describe.skipIf(!hasKafkaTools)("Kafka's tools", () => kafkaOperators(subject, tools))
+  describe('retention', () => retention(subject))
   describe('leadership', () => leadership(during(startCluster)))
 }
 
@@ -83,7 +86,10 @@ function during<T extends Stoppable>(start: () => Promise<T>): () => T {
 
 async function startEmbedded(): Promise<Subject & Stoppable> {
   const dataDir = mkdtempSync(join(tmpdir(), 'causeway-broker-'))
-  const broker = await startBroker({ dataDir })
+  const broker = await startBroker({
+    dataDir,
+    housekeeping: { retentionCheckMs: 200, cleanerBackoffMs: 200 }
+  })
   const stop = async () => {
     await broker.stop()
     rmSync(dataDir, { recursive: true, force: true })
@@ -96,7 +102,10 @@ async function startEmbedded(): Promise<Subject & Stoppable> {
 async function startReal(): Promise<Subject & Stoppable> {
   const settings = {
     'group.min.session.timeout.ms': '100',
-    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200'
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200',
+    'log.initial.task.delay.ms': '0',
+    'log.retention.check.interval.ms': '200',
+    'log.cleaner.backoff.ms': '200'
   }
   const kafka = await startKafka(settings, { proxied: true })
   const { proxy } = kafka.node

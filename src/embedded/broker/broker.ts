@@ -166,8 +166,11 @@ function openServices(
 ): SharedServices {
   const { dataDir, clusterId, addresses, faults, disk, timers, now = Date.now } = options
   const cluster = new Cluster(addresses)
-  const brokerConfig = new BrokerConfig(join(dataDir, 'broker.journal'), disk)
   const defaults = { partitions: 1, replication: 1, ...options.topics }
+  const brokerConfig = new BrokerConfig(join(dataDir, 'broker.journal'), disk, {
+    'num.partitions': defaults.partitions,
+    'default.replication.factor': defaults.replication
+  })
   const topics = new Topics(dataDir, disk, { cluster, clusterId, defaults })
   const offsets = new OffsetStore(join(dataDir, 'offsets.journal'), disk)
   const groupStore = new GroupStore(join(dataDir, 'groups.journal'), disk)

@@ -5,6 +5,8 @@ interface Setting {
   /** Kafka's numeric type in DescribeConfigs: 1 boolean, 2 string, 3 int, 5 long, 6 double, 7 list. */
   readonly type: number
   readonly accepts: (value: string) => boolean
+  /** The broker's setting that gives the default; none if left out. */
+  readonly synonym: string | undefined
 }
 
 const integer = (least: number) => (value: string) => /^-?\d+$/.test(value) && Number(value) >= least
@@ -14,41 +16,45 @@ const oneOf =
     values.includes(value)
 const fraction = (value: string) => Number(value) >= 0 && Number(value) <= 1 && value !== ''
 const policies = (value: string) => value.split(',').every((one) => one === 'delete' || one === 'compact')
-const setting = (type: number, initial: string, accepts: Setting['accepts']): Setting => ({
-  default: initial,
-  type,
-  accepts
-})
 
-/** The topic configs this broker knows, with the defaults of Kafka 4.1. */
+function setting(type: number, initial: string, accepts: Setting['accepts'], synonym?: string): Setting {
+  return { default: initial, type, accepts, synonym }
+}
+
+const boolean = (initial: string, synonym?: string) => setting(1, initial, oneOf('true', 'false'), synonym)
+const int = (initial: string, least: number, synonym?: string) => setting(3, initial, integer(least), synonym)
+const long = (initial: string, least: number, synonym?: string) =>
+  setting(5, initial, integer(least), synonym)
+
+const FOREVER = '9223372036854775807'
+const codecs = oneOf('producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd')
+const timestamps = oneOf('CreateTime', 'LogAppendTime')
+
+/** The topic configs this broker knows, with the defaults and bounds of Kafka 4.1. */
 export const topicSettings: Readonly<Record<string, Setting>> = {
-  'cleanup.policy': setting(7, 'delete', policies),
-  'compression.type': setting(
-    2,
-    'producer',
-    oneOf('producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd')
-  ),
-  'delete.retention.ms': setting(5, '86400000', integer(0)),
-  'file.delete.delay.ms': setting(5, '60000', integer(0)),
-  'flush.messages': setting(5, '9223372036854775807', integer(1)),
-  'flush.ms': setting(5, '9223372036854775807', integer(0)),
-  'index.interval.bytes': setting(3, '4096', integer(0)),
-  'max.compaction.lag.ms': setting(5, '9223372036854775807', integer(1)),
-  'max.message.bytes': setting(3, '1048588', integer(0)),
-  'message.timestamp.after.max.ms': setting(5, '3600000', integer(0)),
-  'message.timestamp.before.max.ms': setting(5, '9223372036854775807', integer(0)),
-  'message.timestamp.type': setting(2, 'CreateTime', oneOf('CreateTime', 'LogAppendTime')),
-  'min.cleanable.dirty.ratio': setting(6, '0.5', fraction),
-  'min.compaction.lag.ms': setting(5, '0', integer(0)),
-  'min.insync.replicas': setting(3, '1', integer(1)),
-  preallocate: setting(1, 'false', oneOf('true', 'false')),
-  'retention.bytes': setting(5, '-1', integer(-1)),
-  'retention.ms': setting(5, '604800000', integer(-1)),
-  'segment.bytes': setting(3, '1073741824', integer(14)),
-  'segment.index.bytes': setting(3, '10485760', integer(4)),
-  'segment.jitter.ms': setting(5, '0', integer(0)),
-  'segment.ms': setting(5, '604800000', integer(1)),
-  'unclean.leader.election.enable': setting(1, 'false', oneOf('true', 'false'))
+  'cleanup.policy': setting(7, 'delete', policies, 'log.cleanup.policy'),
+  'compression.type': setting(2, 'producer', codecs, 'compression.type'),
+  'delete.retention.ms': long('86400000', 0, 'log.cleaner.delete.retention.ms'),
+  'file.delete.delay.ms': long('60000', 0, 'log.segment.delete.delay.ms'),
+  'flush.messages': long(FOREVER, 1, 'log.flush.interval.messages'),
+  'flush.ms': long(FOREVER, 0),
+  'index.interval.bytes': int('4096', 0, 'log.index.interval.bytes'),
+  'max.compaction.lag.ms': long(FOREVER, 1, 'log.cleaner.max.compaction.lag.ms'),
+  'max.message.bytes': int('1048588', 0, 'message.max.bytes'),
+  'message.timestamp.after.max.ms': long('3600000', 0, 'log.message.timestamp.after.max.ms'),
+  'message.timestamp.before.max.ms': long(FOREVER, 0, 'log.message.timestamp.before.max.ms'),
+  'message.timestamp.type': setting(2, 'CreateTime', timestamps, 'log.message.timestamp.type'),
+  'min.cleanable.dirty.ratio': setting(6, '0.5', fraction, 'log.cleaner.min.cleanable.ratio'),
+  'min.compaction.lag.ms': long('0', 0, 'log.cleaner.min.compaction.lag.ms'),
+  'min.insync.replicas': int('1', 1, 'min.insync.replicas'),
+  preallocate: boolean('false', 'log.preallocate'),
+  'retention.bytes': long('-1', -1, 'log.retention.bytes'),
+  'retention.ms': long('604800000', -1),
+  'segment.bytes': int('1073741824', 1_048_576, 'log.segment.bytes'),
+  'segment.index.bytes': int('10485760', 4, 'log.index.size.max.bytes'),
+  'segment.jitter.ms': long('0', 0),
+  'segment.ms': long('604800000', 1),
+  'unclean.leader.election.enable': boolean('false', 'unclean.leader.election.enable')
 }
 
 /** The settings a topic was given, over the defaults. */

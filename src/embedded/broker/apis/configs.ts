@@ -1,13 +1,14 @@
 import { type Api, defineApi, type Services } from '../api.ts'
+import type { BrokerSetting } from '../broker-config.ts'
 import { codeOf, codes, KafkaError } from '../errors.ts'
-import { topicSettings } from '../topic-config.ts'
+import { type TopicConfig, topicSettings } from '../topic-config.ts'
 
 const TOPIC = 2
 const BROKER = 4
 /** A value's type. */
-const BOOLEAN = 1
+const type = { boolean: 1, int: 3 } as const
 /** Where a value comes from, in DescribeConfigs. */
-const source = { topic: 1, broker: 2, default: 5 } as const
+const source = { topic: 1, broker: 2, file: 4, default: 5 } as const
 
 interface Resource {
   readonly type: number
@@ -17,13 +18,20 @@ interface Resource {
 interface Wanted extends Resource {
   /** `null` asks for all. */
   readonly keys: readonly string[] | null
+  readonly synonyms: boolean
 }
 
-interface Entry {
+interface Value {
   readonly name: string
   readonly value: string
   readonly source: number
+}
+
+interface Entry extends Value {
   readonly type: number
+  readonly readOnly: boolean
+  /** What would be the value without the one before, the value in force first. */
+  readonly synonyms: readonly Value[]
 }
 
 interface Described extends Resource {
@@ -45,9 +53,9 @@ export function describeConfigsApi(services: Services): Api {
         name: reader.string(),
         keys: reader.nullableArray(() => reader.string())
       }))
-      if (version >= 1) reader.boolean() // Synonyms: there are none.
+      const synonyms = version >= 1 && reader.boolean()
       if (version >= 3) reader.boolean() // Documentation.
-      return wanted
+      return wanted.map((one) => ({ ...one, synonyms }))
     },
     subject: (wanted) => wanted.map(({ name }) => name).join(' '),
     handle: (wanted) => wanted.map((one) => describe(services, one)),
@@ -56,11 +64,15 @@ export function describeConfigsApi(services: Services): Api {
       writer.int32(0).structs(results, (_, { error, message, type, name, entries }) => {
         writer.int16(error).string(message).int8(type).string(name)
         writer.structs(entries, (_, entry) => {
-          writer.string(entry.name).string(entry.value).boolean(false)
+          writer.string(entry.name).string(entry.value).boolean(entry.readOnly)
           if (version >= 1) writer.int8(entry.source)
           else writer.boolean(entry.source === source.default)
           writer.boolean(false)
-          if (version >= 1) writer.structs([], () => {})
+          if (version >= 1) {
+            writer.structs(entry.synonyms, (_, one) => {
+              writer.string(one.name).string(one.value).int8(one.source)
+            })
+          }
           if (version >= 3) writer.int8(entry.type).string(null)
         })
       })
@@ -69,34 +81,33 @@ export function describeConfigsApi(services: Services): Api {
 }
 
 function describe({ topics, brokerConfig }: Services, wanted: Wanted): Described {
-  const { type, name, keys } = wanted
-  const refuse = (error: number, message: string) => ({ type, name, error, message, entries: [] })
-  const isWanted = (key: string) => keys === null || keys.includes(key)
-  if (type === BROKER) {
-    const given = brokerConfig.given()
-    const entries = brokerConfig
-      .names()
-      .filter(isWanted)
-      .map((key) => ({
-        name: key,
-        value: brokerConfig.get(key),
-        source: key in given ? source.broker : source.default,
-        type: BOOLEAN
-      }))
-    return { type, name, error: codes.NONE, message: null, entries }
+  const { name, keys } = wanted
+  const answer = (error: number, message: string, entries: readonly Entry[] = []) => {
+    const visible = entries.filter((one) => keys === null || keys.includes(one.name))
+    const shown = visible.map((one) => (wanted.synonyms ? one : { ...one, synonyms: [] }))
+    return { type: wanted.type, name, error, message, entries: shown }
   }
-  if (type !== TOPIC) return refuse(codes.INVALID_REQUEST, `resource type ${type} is not known`)
+  if (wanted.type === BROKER) return answer(codes.NONE, '', brokerConfig.all().map(brokerEntry))
+  if (wanted.type !== TOPIC) return answer(codes.INVALID_REQUEST, `resource type ${wanted.type} is not known`)
   const topic = topics.get(name)
-  if (!topic) return refuse(codes.UNKNOWN_TOPIC_OR_PARTITION, `Topic '${name}' does not exist.`)
-  const entries = Object.entries(topicSettings)
-    .filter(([key]) => isWanted(key))
-    .map(([key, setting]) => ({
-      name: key,
-      value: topic.config.get(key),
-      source: topic.config.isGiven(key) ? source.topic : source.default,
-      type: setting.type
-    }))
-  return { type, name, error: codes.NONE, message: null, entries }
+  if (!topic) return answer(codes.UNKNOWN_TOPIC_OR_PARTITION, `Topic '${name}' does not exist.`)
+  const all = Object.keys(topicSettings).map((key) => topicEntry(key, topic.config))
+  return answer(codes.NONE, '', all)
+}
+
+function brokerEntry({ name, value, isStatic, isGiven }: BrokerSetting): Entry {
+  const given = isStatic ? source.file : source.broker
+  const entry = { name, value, source: isGiven ? given : source.default }
+  return { ...entry, type: isStatic ? type.int : type.boolean, readOnly: isStatic, synonyms: [entry] }
+}
+
+function topicEntry(name: string, config: TopicConfig): Entry {
+  const setting = topicSettings[name]
+  const isGiven = config.isGiven(name)
+  const entry = { name, value: config.get(name), source: isGiven ? source.topic : source.default }
+  const byDefault = { name: setting?.synonym ?? '', value: setting?.default ?? '', source: source.default }
+  const synonyms = [...(isGiven ? [entry] : []), ...(setting?.synonym === undefined ? [] : [byDefault])]
+  return { ...entry, type: setting?.type ?? 0, readOnly: false, synonyms }
 }
 
 type Operation = 'set' | 'delete' | 'append' | 'subtract'
