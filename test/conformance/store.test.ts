@@ -16,8 +16,11 @@ import { tier } from '../tools/tier.ts'
 import { type StoreUnderTest, storeConformance } from './store.ts'
 
 storeConformance('embedded WebHDFS', embeddedWebHdfs)
-storeConformance('embedded object store', () => embeddedObjectStore('NoSuchUpload'))
-storeConformance('embedded object store like AWS', () => embeddedObjectStore('same-result'))
+storeConformance('embedded object store', () => embeddedObjectStore({}))
+storeConformance('embedded object store like AWS', () =>
+  embeddedObjectStore({ repeatedComplete: 'same-result' })
+)
+storeConformance('embedded object store like MinIO', () => embeddedObjectStore({ server: 'MinIO' }))
 if (hasHdfs) storeConformance('HDFS 3.4.3', startHdfsStore)
 if (tier === 'real' && hasMinio) storeConformance('MinIO', () => startS3Store(startMinio()))
 if (tier === 'real' && hasVersitygw) storeConformance('versitygw', () => startS3Store(startVersitygw()))
@@ -40,17 +43,21 @@ async function embeddedWebHdfs(): Promise<StoreUnderTest> {
   }
 }
 
-async function embeddedObjectStore(repeatedComplete: Manners['repeatedComplete']): Promise<StoreUnderTest> {
+async function embeddedObjectStore(manners: Partial<Manners>): Promise<StoreUnderTest> {
   const dataDir = await mkdtemp(join(tmpdir(), 'causeway-s3-'))
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
   const region = 'us-east-1'
-  const s3 = await startObjectStore({ dataDir, region, ...credentials, buckets: ['lake'], repeatedComplete })
+  const s3 = await startObjectStore({ dataDir, region, ...credentials, buckets: ['lake'], ...manners })
   const place = { bucket: 'lake', prefix: 'road', region, endpoint: s3.endpoint, pathStyle: true }
   const open = () => new S3Store({ ...place, credentials })
   const [store, other] = [open(), open()]
   return {
     ...{ store, other, faults: s3.faults, keepsMetadata: true },
-    subjects: { create: /^PUT [^?]*$/, prepare: /^PUT .*partNumber/, publish: /^POST .*uploadId/ },
+    subjects: {
+      create: /^PUT [^?]*\.json$/,
+      prepare: /^PUT (.*partNumber|.*\/staging\/)/,
+      publish: /^POST .*uploadId|^PUT [^?]*\.parquet$/
+    },
     stop: async () => {
       store.close()
       other.close()

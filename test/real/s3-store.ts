@@ -23,9 +23,9 @@ export async function startS3Store(starting: Promise<RealS3>): Promise<StoreUnde
   return {
     ...{ store, other, faults: new ProxyFaults(proxy), keepsMetadata: true },
     subjects: {
-      create: /^PUT [^?]*\?x-id=PutObject/,
-      prepare: /^PUT .*partNumber/,
-      publish: /^POST .*uploadId/
+      create: /^PUT (?!.*\/staging\/).*x-id=PutObject/,
+      prepare: /^PUT (.*partNumber|.*\/staging\/)/,
+      publish: /^POST (?!.*\/staging\/).*uploadId|^PUT .*x-id=CopyObject/
     },
     stop: async () => {
       store.close()

@@ -18,7 +18,7 @@ export type Upload = Extract<Preparation, { readonly type: 'multipart' }>
 export const ENTRY_METADATA = 'causeway-entry'
 
 /** S3 wants at least 5 MiB for every part but the last, and at most 10,000 parts. */
-const PART_BYTES_MIN = 8 * 1024 * 1024
+export const PART_BYTES_MIN = 8 * 1024 * 1024
 const PARTS_MAX = 10_000
 const PARALLEL_PARTS = 3
 const CLEAN_UP_MS = 5_000

@@ -22,14 +22,8 @@ import type {
   Store
 } from '../store/store.ts'
 import { answerOf, s3Fault } from './faults.ts'
-import {
-  abortUpload,
-  completeUpload,
-  ENTRY_METADATA,
-  isUploadGone,
-  type Upload,
-  uploadParts
-} from './multipart.ts'
+import { abortUpload, completeUpload, ENTRY_METADATA, isUploadGone, uploadParts } from './multipart.ts'
+import { copyStaged, stage } from './staging.ts'
 
 export interface S3StoreOptions {
   readonly bucket: string
@@ -60,9 +54,15 @@ const CONNECT_TIMEOUT_MS = 5_000
 const REQUEST_TIMEOUT_MS = 30_000
 const READ_ATTEMPTS = 3
 
+/** What AWS calls itself in its answers' `Server`. */
+const AWS = 'AmazonS3'
+/** Objects that wait to be copied to their place. */
+const STAGING = 'staging'
+
 /**
  * A `Store` on S3 and what speaks its protocol. A file becomes visible by completing its multipart upload, which any
- * process can do that knows the parts; its entry id stands in the object's metadata. Conditional creation is
+ * process can do that knows the parts; on stores that are not AWS, by copying a whole object to its place
+ * (`staging.ts` says why). Its entry id stands in the object's metadata. Conditional creation is
  * `If-None-Match: *`.
  *
  * Writes whose answer matters are sent once: a retry inside the SDK of a write that succeeded answers 412, which would look
@@ -75,6 +75,8 @@ export class S3Store implements Store {
   /** Retries by itself: for what can be repeated without a trace. */
   readonly #repeatable: S3Client
   readonly #once: S3Client
+  /** As its answers say; undefined before the first, which is the probe's. */
+  #server: string | undefined
 
   constructor(options: S3StoreOptions) {
     this.#bucket = options.bucket
@@ -83,6 +85,11 @@ export class S3Store implements Store {
     const config = clientConfig(options)
     this.#repeatable = new S3Client({ ...config, maxAttempts: READ_ATTEMPTS })
     this.#once = new S3Client({ ...config, maxAttempts: 1 })
+    for (const client of [this.#repeatable, this.#once]) {
+      onServer(client, (server) => {
+        this.#server = server
+      })
+    }
   }
 
   probe(signal: AbortSignal): Promise<void> {
@@ -156,6 +163,7 @@ export class S3Store implements Store {
   }
 
   async prepare(file: DataFile, signal: AbortSignal): Promise<Preparation> {
+    if (this.#server !== AWS) return await this.#staged(file, signal)
     const target = { bucket: this.#bucket, key: this.#key(file.path) }
     const uploaded = uploadParts(this.#repeatable, target, file, signal)
     const upload = await this.#faulting(`upload of ${file.path}`, signal, uploaded)
@@ -165,16 +173,26 @@ export class S3Store implements Store {
   }
 
   async publish(file: PreparedFile, signal: AbortSignal): Promise<void> {
+    const { preparation } = file
     let failure: unknown
     try {
-      await completeUpload(this.#once, this.#bucket, uploadIn(file.preparation), signal)
+      if (preparation.type === 'multipart') {
+        await completeUpload(this.#once, this.#bucket, preparation, signal)
+      } else {
+        const copy = { from: this.#key(preparation.temporary), to: this.#key(file.path) }
+        await copyStaged(this.#once, this.#bucket, copy, signal)
+      }
     } catch (error) {
       signal.throwIfAborted()
       failure = error
     }
     // Whatever the answer was: a repeated completion is 200 on one store and NoSuchUpload on another.
     const found = await this.stat(file.path, signal)
-    if (found?.bytes === file.bytes && found.entryId === file.entryId) return
+    if (found?.bytes === file.bytes && found.entryId === file.entryId) {
+      // What stays behind is in nobody's way.
+      if (preparation.type === 'rename') await this.discard(preparation, signal).catch(() => undefined)
+      return
+    }
     if (found) {
       const what = `${file.path} holds ${found.bytes} bytes of entry ${found.entryId ?? '(none)'}`
       throw new Fault('publish-blocked', `${what}, expected ${file.bytes} of ${file.entryId}`)
@@ -183,9 +201,9 @@ export class S3Store implements Store {
   }
 
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
-    const upload = uploadIn(preparation)
-    const aborted = abortUpload(this.#repeatable, this.#bucket, upload, signal)
-    await this.#faulting(`abort of ${upload.key}`, signal, aborted)
+    if (preparation.type === 'rename') return await this.remove(preparation.temporary, signal)
+    const aborted = abortUpload(this.#repeatable, this.#bucket, preparation, signal)
+    await this.#faulting(`abort of ${preparation.key}`, signal, aborted)
   }
 
   close(): void {
@@ -193,7 +211,16 @@ export class S3Store implements Store {
     this.#once.destroy()
   }
 
-  /** Why a file is not there after its completion was asked for. */
+  async #staged(file: DataFile, signal: AbortSignal): Promise<Preparation> {
+    const temporary = `${STAGING}/${randomUUID()}`
+    const target = { bucket: this.#bucket, key: this.#key(temporary) }
+    await this.#faulting(`upload of ${file.path}`, signal, stage(this.#repeatable, target, file, signal))
+    const bytes = (await this.stat(temporary, signal))?.bytes
+    if (bytes === file.bytes) return { type: 'rename', temporary }
+    throw new Fault('prepared-short', `${file.path}: ${bytes ?? 0} bytes uploaded, not ${file.bytes}`)
+  }
+
+  /** Why a file is not there after its completion or copy was asked for. */
   async #unpublished(file: PreparedFile, failure: unknown, signal: AbortSignal): Promise<Fault> {
     if (failure === undefined) {
       const what = `${file.path}: completed, but HEAD does not find it`
@@ -201,19 +228,23 @@ export class S3Store implements Store {
     }
     // Not proven gone: another process's completion may still be on its way. So the state is shown and looked at again.
     if (await this.#isGone(file, failure, signal)) {
-      return new Fault('prepared-gone', `${file.path} is absent and its upload too`, { cause: failure })
+      return new Fault('prepared-gone', `${file.path} is absent and what was prepared, too`, {
+        cause: failure
+      })
     }
-    const fault = s3Fault(failure, `completion of ${file.path}`)
+    const fault = s3Fault(failure, `publication of ${file.path}`)
     if (fault.retryable) return fault
     return new Fault('publish-blocked', fault.message, { cause: failure })
   }
 
   /** A store may fail over a completion whose upload it does not have: moto answers 500, and so for ever. */
-  async #isGone(file: PreparedFile, failure: unknown, signal: AbortSignal): Promise<boolean> {
+  async #isGone({ preparation }: PreparedFile, failure: unknown, signal: AbortSignal): Promise<boolean> {
     const { name, status } = answerOf(failure)
-    if (name === 'NoSuchUpload') return true
+    if (preparation.type === 'rename') return name === 'NoSuchKey'
+    // Parts that are not there are what MinIO makes of an upload whose completion was cut.
+    if (name === 'NoSuchUpload' || name === 'InvalidPart') return true
     if (status < 500) return false
-    return await isUploadGone(this.#repeatable, this.#bucket, uploadIn(file.preparation), signal)
+    return await isUploadGone(this.#repeatable, this.#bucket, preparation, signal)
   }
 
   async #faulting<T>(what: string, signal: AbortSignal, answer: Promise<T>): Promise<T> {
@@ -261,7 +292,22 @@ function withoutConditions(error: unknown, uri: string): Fault | undefined {
   return new Fault('store-without-conditional-writes', what, { cause: error })
 }
 
-function uploadIn(preparation: Preparation): Upload {
-  if (preparation.type === 'multipart') return preparation
-  throw new Fault('log-corrupt', `an S3 store cannot publish the file ${preparation.temporary}`)
+/** Tells the name that a server gives itself in its answers. */
+function onServer(client: S3Client, told: (server: string) => void): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args)
+      const server = serverOf(result.response)
+      if (server !== undefined) told(server)
+      return result
+    },
+    { step: 'deserialize', name: 'causeway-server' }
+  )
+}
+
+function serverOf(response: unknown): string | undefined {
+  if (typeof response !== 'object' || response === null || !('headers' in response)) return undefined
+  const { headers } = response
+  if (typeof headers !== 'object' || headers === null || !('server' in headers)) return undefined
+  return String(headers.server)
 }

@@ -91,7 +91,7 @@ export interface DataFile {
 export type Preparation =
   | {
       readonly type: 'rename'
-      /** The dot-file in the final directory. */
+      /** The dot-file in the final directory; on S3, where nothing can be renamed, the object that is copied. */
       readonly temporary: string
     }
   | {

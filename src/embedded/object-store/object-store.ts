@@ -47,7 +47,8 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Emb
   const now = options.now ?? Date.now
   const manners: Manners = {
     ignoreConditions: options.ignoreConditions ?? false,
-    repeatedComplete: options.repeatedComplete ?? 'NoSuchUpload'
+    repeatedComplete: options.repeatedComplete ?? 'NoSuchUpload',
+    server: options.server ?? 'AmazonS3'
   }
   const expiry = new Expiry(disk)
   const service = await startHttpService({
@@ -58,13 +59,14 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Emb
       const nowMs = now()
       const authentication = authenticate(request, options, nowMs)
       expiry.run(nowMs)
-      return dated(
+      return headed(
         await route({ disk, request, authentication, ...targetOf(request), nowMs, manners }),
+        manners,
         nowMs
       )
     },
     failed: (error, request) =>
-      dated(withoutBodyForHead(request, errorReply(toS3Error(error), resourceOf(request))), now()),
+      headed(withoutBodyForHead(request, errorReply(toS3Error(error), resourceOf(request))), manners, now()),
     fault: (status, code, request) =>
       withoutBodyForHead(request, faultReply(status, code, resourceOf(request)))
   }).catch((error) => {
@@ -179,8 +181,8 @@ function toS3Error(error: unknown): S3Error {
 }
 
 /** By the `Date` of an answer clients set the clock that they sign by. */
-function dated(reply: Reply, nowMs: number): Reply {
-  return { ...reply, headers: { ...reply.headers, date: new Date(nowMs).toUTCString() } }
+function headed(reply: Reply, { server }: Manners, nowMs: number): Reply {
+  return { ...reply, headers: { ...reply.headers, server, date: new Date(nowMs).toUTCString() } }
 }
 
 function withoutBodyForHead(request: IncomingMessage, reply: Reply): Reply {

@@ -28,6 +28,8 @@ export interface Manners {
    * others say `NoSuchUpload`, AWS says 200 with the same result.
    */
   readonly repeatedComplete: 'NoSuchUpload' | 'same-result'
+  /** What the store calls itself in its answers' `Server`: AWS says `AmazonS3`. */
+  readonly server: string
 }
 
 export function header(operation: Operation, name: string): string | undefined {

@@ -7,6 +7,7 @@ import { fileOf, type Property, type StoreBench } from './bench.ts'
 
 const OFFSETS = 30
 const TURNS_MAX = 200
+const CUTS = 32
 
 /** What becomes of requests that fail before their effect, or whose replies are lost. */
 export function lostReplies(property: Property): void {
@@ -39,6 +40,19 @@ export function lostReplies(property: Property): void {
     await expect(bench.store.publish(file, bench.signal)).rejects.toMatchObject({ retryable: true })
     await bench.store.publish(file, bench.signal)
     expect(await bench.text(file.path)).toBe('abc')
+  })
+
+  property('a publication that is cut in its middle can be made again', async (bench) => {
+    for (let round = 0; round < CUTS; round++) {
+      const file = await bench.small()
+      const cut = new AbortController()
+      // From before its first byte to after its last, wherever the store is by then.
+      const timer = setTimeout(() => cut.abort(), round % 8)
+      await bench.store.publish(file, cut.signal).catch(() => undefined)
+      clearTimeout(timer)
+      await bench.other.publish(file, bench.signal)
+      expect(await bench.text(file.path)).toBe('abc')
+    }
   })
 
   property('an upload that fails for good shows nothing', async (bench) => {

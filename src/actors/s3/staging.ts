@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import { CopyObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { Fault } from '../../errors.ts'
+import type { DataFile } from '../store/store.ts'
+import { answerOf } from './faults.ts'
+import { abortUpload, completeUpload, ENTRY_METADATA, PART_BYTES_MIN, uploadParts } from './multipart.ts'
+
+/**
+ * Publication without completing an upload: the whole object waits under a name where nobody looks for data, and is copied
+ * to its place. A copy that is cut has happened or has not. That a completion survives being cut is sure of AWS only:
+ *
+ * - MinIO drops the records of the parts before it makes an object of them, and stops in between when its client is gone.
+ *   Half of the completions that were cut left an upload that nobody can complete any more (`InvalidPart`), and no object
+ *   (cmd/erasure-multipart.go, `cleanupMultipartPath` before `renameData`).
+ * - versitygw that dies while it completes an upload answers 200 to every later completion, and makes no object
+ *   (backend/posix/posix.go, "treat as success for idempotency").
+ */
+export async function stage(
+  client: S3Client,
+  target: { readonly bucket: string; readonly key: string },
+  file: DataFile,
+  signal: AbortSignal
+): Promise<void> {
+  if (file.bytes <= PART_BYTES_MIN) return await put(client, target, file, signal)
+  const upload = await uploadParts(client, target, file, signal)
+  try {
+    await completeUpload(client, target.bucket, upload, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    await abortUpload(client, target.bucket, upload, signal).catch(() => undefined)
+    // An earlier try may have been cut, or its reply lost: another upload may do better.
+    const isOver = ['InvalidPart', 'NoSuchUpload'].includes(answerOf(error).name)
+    throw isOver ? new Fault('store-unavailable', String(error), { cause: error, retryable: true }) : error
+  }
+}
+
+/** Makes what was staged visible at its place, with its metadata; a second time makes the same object of it. */
+export async function copyStaged(
+  client: S3Client,
+  bucket: string,
+  { from, to }: { readonly from: string; readonly to: string },
+  signal: AbortSignal
+): Promise<void> {
+  const CopySource = [bucket, ...from.split('/')].map(encodeURIComponent).join('/')
+  await client.send(new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource }), { abortSignal: signal })
+}
+
+async function put(
+  client: S3Client,
+  { bucket: Bucket, key: Key }: { readonly bucket: string; readonly key: string },
+  file: DataFile,
+  signal: AbortSignal
+): Promise<void> {
+  const Body = Buffer.concat(file.parts)
+  const command = new PutObjectCommand({
+    ...{ Bucket, Key, Body, ContentLength: Body.length, ContentType: file.contentType },
+    Metadata: { [ENTRY_METADATA]: file.entryId },
+    ChecksumSHA256: createHash('sha256').update(Body).digest('base64')
+  })
+  await client.send(command, { abortSignal: signal })
+}
