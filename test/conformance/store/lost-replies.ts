@@ -7,7 +7,7 @@ import { fileOf, type Property, type StoreBench } from './bench.ts'
 
 const OFFSETS = 30
 const TURNS_MAX = 200
-const CUTS = 32
+const CUTS = 16
 
 /** What becomes of requests that fail before their effect, or whose replies are lost. */
 export function lostReplies(property: Property): void {
