@@ -78,6 +78,7 @@ export class Topics {
   readonly #disk: Disk
   readonly #options: TopicsOptions
   readonly #topics = new Map<string, TopicRecord>()
+  readonly #byId = new Map<string, TopicRecord>()
   #clusterId = ''
   #leaderEpoch = -1
   #nextProducerId = 0
@@ -107,7 +108,7 @@ export class Topics {
   }
 
   byId(id: string): Topic | undefined {
-    return this.#recordOf(id)
+    return this.#byId.get(id)
   }
 
   all(): readonly Topic[] {
@@ -217,10 +218,6 @@ export class Topics {
     this.#journal.close()
   }
 
-  #recordOf(id: string): TopicRecord | undefined {
-    return [...this.#topics.values()].find((topic) => topic.id === id)
-  }
-
   #known(name: string): TopicRecord {
     const topic = this.#topics.get(name)
     if (topic) return topic
@@ -263,12 +260,14 @@ export class Topics {
         return
       case 'topic': {
         const { name, id, partitions, config } = entry
-        const record = { name, id, config: new TopicConfig(config), count: partitions, partitions: [] }
-        this.#topics.set(name, { ...record, placements: new Map(), startOffsets: new Map() })
+        const known = { name, id, config: new TopicConfig(config), count: partitions, partitions: [] }
+        const record = { ...known, placements: new Map(), startOffsets: new Map() }
+        this.#topics.set(name, record)
+        this.#byId.set(id, record)
         return
       }
       case 'placement':
-        this.#recordOf(entry.id)?.placements.set(entry.partition, entry.placement)
+        this.#byId.get(entry.id)?.placements.set(entry.partition, entry.placement)
         return
       case 'partitions':
         this.#known(entry.name).count = entry.count
@@ -277,10 +276,11 @@ export class Topics {
         this.#known(entry.name).config = new TopicConfig(entry.config)
         return
       case 'delete':
+        this.#byId.delete(this.#known(entry.name).id)
         this.#topics.delete(entry.name)
         return
       case 'truncate':
-        this.#recordOf(entry.id)?.startOffsets.set(entry.partition, entry.offset)
+        this.#byId.get(entry.id)?.startOffsets.set(entry.partition, entry.offset)
         return
       case 'producer-ids':
         this.#producerIdsEnd = entry.next
