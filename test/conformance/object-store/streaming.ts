@@ -18,7 +18,9 @@ export function streaming(property: Property): void {
       const Body = Readable.from([content.subarray(0, 70_001), content.subarray(70_001)])
       const ContentLength = content.length
       const put = { Bucket: BUCKET, Key, Body, ContentLength, ChecksumAlgorithm }
-      await bench.s3.send(new PutObjectCommand(put))
+      // A client of its own: versitygw may answer before it has read the end of the body, and takes what is left on
+      // the connection for the next request's first line (400 BadRequest).
+      await bench.client().send(new PutObjectCommand(put))
       expect((await bench.get(Key)).equals(content)).toBe(true)
       const ChecksumMode = 'ENABLED'
       const head = await bench.s3.send(new HeadObjectCommand({ Bucket: BUCKET, Key, ChecksumMode }))
