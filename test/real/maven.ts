@@ -13,6 +13,7 @@ export function jarsOf(name: string, pom: string): Promise<string> {
     await runOk('mvn', [
       '--batch-mode',
       '--quiet',
+      '--strict-checksums',
       '--file',
       pom,
       'dependency:copy-dependencies',

@@ -1,32 +1,18 @@
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cached } from '../../tools/cache.ts'
-import { toolMissing } from '../../tools/require.ts'
 import { runOk } from '../../tools/run.ts'
+import { hasMaven, jarsOf } from '../maven.ts'
 
 /** 2.8 is the oldest line that Causeway claims: the first with topic ids. It still keeps its metadata in ZooKeeper. */
 export type KafkaVersion = '4.1.1' | '2.8.2'
 export const newestKafka: KafkaVersion = '4.1.1'
 export const oldestKafka: KafkaVersion = '2.8.2'
 
-/** Whether Apache Kafka can be had here: Java to run it and Maven to fetch it. */
-export const hasKafka = works('java', '-version') && works('mvn', '--version')
+/** Whether Apache Kafka can be had here. */
+export const hasKafka = hasMaven
 
 /** The folder with Kafka's jars, fetched when it is not in the cache. */
 export function kafkaLibraries(version: KafkaVersion = newestKafka): Promise<string> {
-  const pom = join(import.meta.dirname, `${version}.xml`)
-  return cached('kafka', readFileSync(pom, 'utf8'), async (directory) => {
-    await runOk('mvn', [
-      '--batch-mode',
-      '--quiet',
-      '--strict-checksums',
-      '--file',
-      pom,
-      'dependency:copy-dependencies',
-      `-DoutputDirectory=${directory}`
-    ])
-  })
+  return jarsOf('kafka', join(import.meta.dirname, `${version}.xml`))
 }
 
 /** The first arguments of `java` for a class of Kafka: what starts often and runs briefly gains nothing by the second compiler. */
@@ -42,8 +28,4 @@ export async function kafkaTool(
   version: KafkaVersion = newestKafka
 ): Promise<string> {
   return runOk('java', [...javaArgs(await kafkaLibraries(version)), mainClass, ...args])
-}
-
-function works(command: string, argument: string): boolean {
-  return spawnSync(command, [argument], { stdio: 'ignore' }).status === 0 || toolMissing(command)
 }
