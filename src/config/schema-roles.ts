@@ -19,19 +19,18 @@ import {
 import {
   compressions,
   type IngestConfig,
-  type MirrorConfig,
   parquetCodecs,
   type RedshiftLoaderConfig,
   type SinkConfig
 } from './types.ts'
 
-const shards = () =>
+export const shards = () =>
   integer(1, 1024)
     .default(32)
     .describe('Fixed number of hash classes of partitions, the unit of ownership; set once per instance.')
-const refreshInterval = () =>
+export const refreshInterval = () =>
   duration('1s', '1h').prefault('30s').describe('How often new topics and partitions are looked for.')
-const sessionTimeout = () =>
+export const sessionTimeout = () =>
   duration('1s', '30m')
     .prefault('10s')
     .describe('Silence after which the group gives a dead worker’s shards away.')
@@ -41,7 +40,8 @@ export const transactionTimeout = () =>
     .describe('Age after which the broker aborts a transaction of a dead worker.')
 export const commitInterval = () =>
   duration('10ms', '5m').prefault('500ms').describe('Age at which a transaction is committed.')
-const replication = (what: string) => integer(1, 32).default(1).describe(`Replication factor of ${what}.`)
+export const replication = (what: string) =>
+  integer(1, 32).default(1).describe(`Replication factor of ${what}.`)
 
 export const quarantineMin = () =>
   duration('10ms', '1h').prefault('1s').describe('First pause of a partition whose batch the target refused.')
@@ -99,44 +99,6 @@ function fileSource(environment: Environment) {
     type: z.literal('file').describe('A file of newline-separated JSON.'),
     path: path(environment).describe('The file.')
   })
-}
-
-export function mirrorTable() {
-  return table({
-    from: name().describe('The [cluster.NAME] read from.'),
-    to: name().describe('The [cluster.NAME] written to.'),
-    topics: topicPatterns(1)
-      .default(['.*'])
-      .describe('Topics, or regular expressions that fit the whole name; never internal ones.'),
-    exclude: topicPatterns(0).default([]).describe('Topics, or regular expressions, to leave out.'),
-    commit_interval: commitInterval(),
-    commit_bytes: size('64KiB', '1GiB')
-      .prefault('16MiB')
-      .describe('Bytes at which a transaction is committed before its interval.'),
-    shards: shards(),
-    replication: replication('topics that we create on the target'),
-    refresh_interval: refreshInterval(),
-    session_timeout: sessionTimeout(),
-    transaction_timeout: transactionTimeout(),
-    quarantine_min: quarantineMin(),
-    quarantine_max: quarantineMax()
-  }).transform(
-    (it): MirrorConfig => ({
-      from: it.from,
-      to: it.to,
-      topics: it.topics,
-      exclude: it.exclude,
-      commitIntervalMs: it.commit_interval,
-      commitBytes: it.commit_bytes,
-      shards: it.shards,
-      replication: it.replication,
-      refreshIntervalMs: it.refresh_interval,
-      sessionTimeoutMs: it.session_timeout,
-      transactionTimeoutMs: it.transaction_timeout,
-      quarantineMinMs: it.quarantine_min,
-      quarantineMaxMs: it.quarantine_max
-    })
-  )
 }
 
 /** A sink into an HDFS store or into an S3 store: both have the same keys. */

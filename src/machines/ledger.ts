@@ -2,6 +2,7 @@ import type { FetchAssignment } from '../actors/kafka/fetcher.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import type { Marks } from './marks.ts'
 import type { Expectation, PositionRecord, Taken } from './shard-protocol.ts'
+import type { TopicRules } from './topic-rules.ts'
 
 /**
  * What a shard knows of its partitions: which may be copied, from where, and why the others may not. Plain data and
@@ -17,8 +18,12 @@ export interface PartitionSpec extends TopicPartition {
   readonly logStart: number
   /** Its last stable offset, -1 when unknown. */
   readonly end: number
+  /** The topic of the target that it is copied to, and how many partitions that one has. */
+  readonly targetTopic: string
+  readonly targetPartitions: number
   /** The target topic's limit on a batch, in bytes. */
   readonly targetMaxBytes: number
+  readonly rules: TopicRules
   /** Why it cannot be copied now, for example because the target lacks the partition. */
   readonly hold?: string
   /** What keeps its last stable offset from moving for long: it is copied up to there. */

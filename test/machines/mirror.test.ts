@@ -3,6 +3,7 @@ import { initialTransition, type SnapshotFrom, transition } from 'xstate'
 import type { FetcherInput } from '../../src/actors/kafka/fetcher.ts'
 import { Fault } from '../../src/errors.ts'
 import { type MirrorInput, mirrorMachine, type PlacedPartition } from '../../src/machines/mirror.ts'
+import { plainRules } from '../../src/machines/topic-rules.ts'
 
 type State = SnapshotFrom<typeof mirrorMachine>
 interface Sent {
@@ -25,7 +26,10 @@ const placed = (topic: string, shard: number): PlacedPartition => ({
   targetId: undefined,
   logStart: 0,
   end: -1,
-  targetMaxBytes: 1
+  targetTopic: topic,
+  targetPartitions: 1,
+  targetMaxBytes: 1,
+  rules: plainRules
 })
 const seen = {
   type: 'topology.seen',

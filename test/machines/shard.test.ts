@@ -5,6 +5,7 @@ import { Fault } from '../../src/errors.ts'
 import type { PartitionSpec } from '../../src/machines/ledger.ts'
 import { shardMachine } from '../../src/machines/shard.ts'
 import type { Taken, WriterCommand, WriterReport } from '../../src/machines/shard-protocol.ts'
+import { plainRules } from '../../src/machines/topic-rules.ts'
 
 type State = SnapshotFrom<typeof shardMachine>
 type Event = { readonly type: string }
@@ -17,7 +18,10 @@ const spec = (topic: string, more: Partial<PartitionSpec> = {}): PartitionSpec =
   targetId: `t-${topic}`,
   logStart: 0,
   end: -1,
+  targetTopic: topic,
+  targetPartitions: 1,
   targetMaxBytes: 1_000,
+  rules: plainRules,
   ...more
 })
 

@@ -1,5 +1,6 @@
 import { toFault } from '../../errors.ts'
 import type { PlacedPartition, TopologyReport } from '../../machines/mirror.ts'
+import { plainRules } from '../../machines/topic-rules.ts'
 import { shardOf } from '../kafka/assignor.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster, Metadata, PartitionMetadata, TopicMetadata } from '../kafka/cluster.ts'
@@ -196,7 +197,10 @@ class Look {
       targetId: there?.id,
       logStart,
       end: this.#ends.get(tp(topic, partition)) ?? -1,
+      targetTopic: topic,
+      targetPartitions: there?.partitions.length ?? 0,
       targetMaxBytes: config?.maxBytes ?? MESSAGE_BYTES_MAX,
+      rules: plainRules,
       ...(reason === undefined ? {} : { hold: reason }),
       ...(stall === undefined ? {} : { stall })
     }
