@@ -37,7 +37,7 @@ try {
   }
   const { events, verdict, exit } = await road.finish()
   const run: SoakRun = {
-    command: ['npm run test:soak --', ...process.argv.slice(2)].join(' '),
+    command: commandLine(process.argv.slice(2)),
     program: programUnderTest.length === 1 ? 'the executable' : 'from its sources',
     ...{ seed, startedAt, events, exit, verdict },
     minutes: (Date.now() - startedAt.getTime()) / 60_000,
@@ -65,4 +65,8 @@ async function torture(disturbance: Disturbance, wanted: number): Promise<Outcom
     console.log(`${disturbance.name}: ${what}${met ? '' : ' (met nothing)'}: ${Math.round(recoveredMs)} ms`)
   }
   return outcomes
+}
+
+function commandLine(args: readonly string[]): string {
+  return args.length === 0 ? 'npm run test:soak' : `npm run test:soak -- ${args.join(' ')}`
 }
