@@ -1,8 +1,11 @@
 import { join } from 'node:path'
-import { demoSeed } from '../../src/demo/services.ts'
-import { type EmbeddedEventStream, startEventStream } from '../../src/embedded/event-stream/event-stream.ts'
-import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
-import { freePort } from '../tools/service.ts'
+import { demoSeed } from '../../../src/demo/services.ts'
+import {
+  type EmbeddedEventStream,
+  startEventStream
+} from '../../../src/embedded/event-stream/event-stream.ts'
+import { tweetAt } from '../../../src/embedded/event-stream/generator.ts'
+import { freePort } from '../../tools/service.ts'
 
 /** The event stream of a soak: it goes on for as long as there is something to torture, and then comes to an end. */
 export class Feed {

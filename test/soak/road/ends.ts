@@ -1,6 +1,6 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs'
-import { demoNames } from '../../src/demo/config.ts'
-import type { WorkerState } from '../support/worker-state.ts'
+import { demoNames } from '../../../src/demo/config.ts'
+import type { WorkerState } from '../../support/worker-state.ts'
 
 /** High watermarks of the road's topic by partition, asked of the brokers and not of the worker. */
 export type Ends = ReadonlyMap<number, number>

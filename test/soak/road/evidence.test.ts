@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { isFlawless, report, type SoakRun, seconds } from './evidence.ts'
+import { seconds } from '../markdown.ts'
+import { isFlawless, report, type SoakRun } from './evidence.ts'
 
 const clean = { count: 10, missing: 0, repeated: 0, wrong: 0, outOfOrder: 0, examples: [] }
 const run: SoakRun = {

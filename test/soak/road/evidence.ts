@@ -1,6 +1,6 @@
-import { cpus, totalmem } from 'node:os'
-import type { RoadVerdict } from '../e2e/check-road.ts'
-import type { Outcome } from './disturbances.ts'
+import type { RoadVerdict } from '../../e2e/check-road.ts'
+import { line, machine, tableOfDisturbances } from '../markdown.ts'
+import type { Done } from '../torture.ts'
 
 /** What a soak run was and found. */
 export interface SoakRun {
@@ -9,7 +9,7 @@ export interface SoakRun {
   readonly seed: number
   readonly startedAt: Date
   readonly minutes: number
-  readonly disturbances: readonly { readonly name: string; readonly outcomes: readonly Outcome[] }[]
+  readonly disturbances: readonly Done[]
   readonly events: number
   readonly exit: number | null
   readonly verdict: RoadVerdict
@@ -31,12 +31,11 @@ export function isFlawless({ verdict, events, exit, leaks }: SoakRun): boolean {
 /** The run as Markdown. */
 export function report(run: SoakRun): string {
   const { disturbances, verdict } = run
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`
   return [
     '# Soak: kills and faults on real services',
     '',
     `\`${run.command}\` with seed ${run.seed}, ${run.startedAt.toISOString().slice(0, 10)}, ${run.minutes.toFixed(0)} minutes, `,
-    `${cpus().length} cores and ${Math.round(totalmem() / 2 ** 30)} GiB shared with all services. One worker with all five roles `,
+    `${machine()} shared with all services. One worker with all five roles `,
     `(${run.program}) between Apache Kafka 4.1.1 twice, HDFS 3.4.3, MinIO and PostgreSQL 18, while events came in.`,
     '',
     '## Disturbances',
@@ -44,13 +43,7 @@ export function report(run: SoakRun): string {
     'Recovered: until every role was ready and had carried something new; for the worker since the start of its process,',
     'for the rest since the service was back or the rule had hit.',
     '',
-    line(['disturbance', 'done', 'met work in flight', 'recovered, median', '90 %', 'longest']),
-    line(['---', '---:', '---:', '---:', '---:', '---:']),
-    ...disturbances.map(({ name, outcomes }) => {
-      const times = outcomes.map(({ recoveredMs }) => recoveredMs).sort((a, b) => a - b)
-      const met = outcomes.filter((outcome) => outcome.met).length
-      return line([name, outcomes.length, met, ...[0.5, 0.9, 1].map((share) => seconds(times, share))])
-    }),
+    ...tableOfDisturbances(disturbances),
     '',
     '## What readers of others found afterwards',
     '',
@@ -67,11 +60,4 @@ export function report(run: SoakRun): string {
     `The last worker ended with ${run.exit}. Credentials found in what the workers said: ${run.leaks.length === 0 ? 'none' : run.leaks.join(', ')}.`,
     ''
   ].join('\n')
-}
-
-/** The value below which that share of the sorted times lies. */
-export function seconds(sortedMs: readonly number[], share: number): string {
-  const at = Math.min(sortedMs.length - 1, Math.max(0, Math.ceil(share * sortedMs.length) - 1))
-  const value = sortedMs[at]
-  return value === undefined ? '–' : `${(value / 1_000).toFixed(1)} s`
 }

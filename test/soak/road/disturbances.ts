@@ -1,32 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { isLagging } from '../support/worker-state.ts'
-import { type HttpAnswer, type ProxyRule, slowDown } from '../tools/proxy.ts'
+import { isLagging } from '../../support/worker-state.ts'
+import { type HttpAnswer, type ProxyRule, slowDown } from '../../tools/proxy.ts'
+import { choose, type Disturbance, hasMet, type Outcome } from '../torture.ts'
 import type { SoakRoad } from './road.ts'
 import type { Proxies } from './services.ts'
 
-/** One way to torture a road. */
-export interface Disturbance {
-  readonly name: string
-  /** Does it once and waits until the road has recovered; whether it met what it aimed at, and how long that took. */
-  readonly run: (road: SoakRoad, random: () => number) => Promise<Outcome>
-}
-
-export interface Outcome {
-  /** For example records in flight when a process was killed, or a request that a rule met. */
-  readonly met: boolean
-  /** Until every role had carried something new again. */
-  readonly recoveredMs: number
-  /** What exactly was done. */
-  readonly what: string
-}
+type RoadDisturbance = Disturbance<SoakRoad>
 
 const IN_FLIGHT_MS_MAX = 1_500
 const DOWN_MS = { min: 300, max: 4_000 }
-const MEETING_MS_MAX = 20_000
 
 /** The worker is killed at a random moment and started again; recovery counts from the start. */
-export const killWorker: Disturbance = {
+const killWorker: RoadDisturbance = {
   name: 'kill -9 of the worker',
+  times: 100,
   run: async (road, random) => {
     await delay(random() * IN_FLIGHT_MS_MAX)
     const state = await road.state()
@@ -36,16 +23,18 @@ export const killWorker: Disturbance = {
   }
 }
 
-export const killBroker: Disturbance = {
+const killBroker: RoadDisturbance = {
   name: 'kill -9 of a Kafka broker',
+  times: 10,
   run: async (road, random) => {
     const which = random() < 0.5 ? 'source' : 'target'
     return await downAndUp(road, random, `Kafka, ${which}`, road.services[which])
   }
 }
 
-export const killDataNode: Disturbance = {
+const killDataNode: RoadDisturbance = {
   name: 'kill -9 of the DataNode',
+  times: 10,
   run: async (road, random) => {
     const node = road.services.hdfs.dataNodes[0]
     if (node === undefined) throw new Error('HDFS has no DataNode')
@@ -99,32 +88,21 @@ interface Aim {
   readonly cut?: boolean
 }
 
-function byProxy(name: string, aim: (random: () => number) => Aim): Disturbance {
+function byProxy(name: string, aim: (random: () => number) => Aim): RoadDisturbance {
   return {
     name,
+    times: 10,
     run: async (road, random) => {
       const { place, rule, cut = false } = aim(random)
       const proxy = road.services.proxies[place]
       const set = proxy.set(rule)
       if (cut) proxy.cut()
-      const met = await untilMet(() => set.hits >= (rule.times ?? 1))
+      const met = await hasMet(set, rule.times ?? 1)
       set.remove()
       const what = `${place} ${rule.match?.source ?? ''}`.trim()
       return { met, recoveredMs: await recovery(road, `${name}: ${what}`), what }
     }
   }
-}
-
-async function untilMet(met: () => boolean): Promise<boolean> {
-  const deadline = Date.now() + MEETING_MS_MAX
-  while (!met() && Date.now() < deadline) await delay(20)
-  return met()
-}
-
-const choose = <T>(values: readonly T[], random: () => number): T => {
-  const value = values[Math.floor(random() * values.length)]
-  if (value === undefined) throw new Error('there is nothing to choose from')
-  return value
 }
 
 /** A request of Kafka, HDFS, S3 or PostgreSQL, by chance. */
@@ -155,7 +133,7 @@ const expired: HttpAnswer = {
 }
 
 /** Each kind of fault that a network or an overloaded service shows. */
-export const proxyFaults: readonly Disturbance[] = [
+const proxyFaults: readonly RoadDisturbance[] = [
   byProxy('connections refused', (random) => anyConnection('refuse', random)),
   byProxy('connections cut after some bytes', (random) =>
     anyConnection({ cut: { upAfter: Math.floor(random() * 20_000), downAfter: 20_000 } }, random)
@@ -182,12 +160,4 @@ export const proxyFaults: readonly Disturbance[] = [
   )
 ]
 
-/** All kinds, with how often each is done at least in a full run. */
-export function fullPlan(): readonly { readonly disturbance: Disturbance; readonly times: number }[] {
-  return [
-    { disturbance: killWorker, times: 100 },
-    { disturbance: killBroker, times: 10 },
-    { disturbance: killDataNode, times: 10 },
-    ...proxyFaults.map((disturbance) => ({ disturbance, times: 10 }))
-  ]
-}
+export const disturbances: readonly RoadDisturbance[] = [killWorker, killBroker, killDataNode, ...proxyFaults]

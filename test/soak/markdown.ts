@@ -1,0 +1,32 @@
+import { cpus, totalmem } from 'node:os'
+import type { Done } from './torture.ts'
+
+/** One line of a table in Markdown. */
+export function line(cells: readonly (string | number)[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+/** The machine, as far as it bears on a result. */
+export function machine(): string {
+  return `${cpus().length} cores and ${Math.round(totalmem() / 2 ** 30)} GiB`
+}
+
+/** What was done, how often, and how long recoveries took. */
+export function tableOfDisturbances(done: readonly Done[]): string[] {
+  return [
+    line(['disturbance', 'done', 'met work in flight', 'recovered, median', '90 %', 'longest']),
+    line(['---', '---:', '---:', '---:', '---:', '---:']),
+    ...done.map(({ name, outcomes }) => {
+      const times = outcomes.map(({ recoveredMs }) => recoveredMs).sort((a, b) => a - b)
+      const met = outcomes.filter((outcome) => outcome.met).length
+      return line([name, outcomes.length, met, ...[0.5, 0.9, 1].map((share) => seconds(times, share))])
+    })
+  ]
+}
+
+/** The value below which that share of the sorted times lies. */
+export function seconds(sortedMs: readonly number[], share: number): string {
+  const at = Math.min(sortedMs.length - 1, Math.max(0, Math.ceil(share * sortedMs.length) - 1))
+  const value = sortedMs[at]
+  return value === undefined ? '–' : `${(value / 1_000).toFixed(1)} s`
+}

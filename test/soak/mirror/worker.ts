@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { CausewayProcess } from '../../support/causeway-process.ts'
+import { fetchState, type WorkerState } from '../../support/worker-state.ts'
+
+/** A worker with mirrors that dies and comes back, on one config and data directory. */
+export class MirrorWorker {
+  readonly name: string
+  readonly #program: readonly string[]
+  readonly #config: string
+  readonly #url: string
+  #process: CausewayProcess
+
+  constructor(name: string, program: readonly string[], config: string) {
+    this.name = name
+    this.#program = program
+    this.#config = config
+    this.#url = `http://${/listen = "([^"]+)"/.exec(readFileSync(config, 'utf8'))?.[1]}`
+    this.#process = this.#spawn()
+  }
+
+  get isRunning(): boolean {
+    return this.#process.running
+  }
+
+  state(): Promise<WorkerState | undefined> {
+    return fetchState(this.#url)
+  }
+
+  /** `SIGKILL`, and the next life at once. */
+  async killAndStart(): Promise<void> {
+    await this.#process.end()
+    this.#process = this.#spawn()
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process.child.kill(signal)
+  }
+
+  /** As an operator does; the exit code. */
+  stop(): Promise<number | null> {
+    return this.#process.stop()
+  }
+
+  end(): Promise<void> {
+    return this.#process.end()
+  }
+
+  said(): string {
+    return `worker ${this.name}: ${this.#process.said()}`
+  }
+
+  #spawn(): CausewayProcess {
+    return new CausewayProcess(['run', '--role', 'mirror', '--config', this.#config], {
+      program: this.#program
+    })
+  }
+}
