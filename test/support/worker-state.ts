@@ -17,11 +17,16 @@ export interface WorkerState {
   }[]
 }
 
+const ANSWER_MS_MAX = 5_000
+
 /** The worker's state; `undefined` while it does not answer. */
 export async function fetchState(url: string, token?: string): Promise<WorkerState | undefined> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
   try {
-    const response = await fetch(`${url}/api/state`, { headers })
+    const response = await fetch(`${url}/api/state`, {
+      headers,
+      signal: AbortSignal.timeout(ANSWER_MS_MAX)
+    })
     return (await response.json()) as WorkerState
   } catch {
     return undefined

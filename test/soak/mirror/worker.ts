@@ -9,6 +9,7 @@ export class MirrorWorker {
   readonly #config: string
   readonly #url: string
   #process: CausewayProcess
+  #stands = false
 
   constructor(name: string, program: readonly string[], config: string) {
     this.name = name
@@ -22,8 +23,9 @@ export class MirrorWorker {
     return this.#process.running
   }
 
-  state(): Promise<WorkerState | undefined> {
-    return fetchState(this.#url)
+  /** `undefined` while it does not answer, or stands still. */
+  async state(): Promise<WorkerState | undefined> {
+    return this.#stands ? undefined : fetchState(this.#url)
   }
 
   /** `SIGKILL`, and the next life at once. */
@@ -33,6 +35,7 @@ export class MirrorWorker {
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#stands = signal === 'SIGSTOP'
     this.#process.child.kill(signal)
   }
 
