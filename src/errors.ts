@@ -32,6 +32,7 @@ const UNUSABLE = new Set([
   'data-dir-in-use',
   'data-dir-version',
   'data-dir-not-writable',
+  'mirror-circle',
   'mirror-onto-itself',
   'port-in-use',
   'store-without-conditional-writes'

@@ -87,13 +87,9 @@ export function list<Value extends z.ZodType>(value: Value, least: 0 | 1, allowe
 }
 
 export const topicPatterns = (least: 0 | 1) =>
-  list(
-    z.string({ error: 'a topic or a regular expression' }).refine(isPattern, {
-      error: 'a topic or a valid regular expression'
-    }),
-    least,
-    'an array of topics or regular expressions'
-  )
+  list(pattern('a topic or a valid regular expression'), least, 'an array of topics or regular expressions')
+
+export const pattern = (allowed: string) => z.string({ error: allowed }).refine(isPattern, { error: allowed })
 
 function isPattern(given: string): boolean {
   try {

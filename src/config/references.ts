@@ -1,6 +1,7 @@
 import { closest } from 'fastest-levenshtein'
-import { type Table, tablesOf } from './document.ts'
+import { tablesOf } from './document.ts'
 import { type ConfigFault, keyOf, notAllowed } from './faults.ts'
+import { checkMirrors } from './mirrors.ts'
 
 /**
  * What one table of a config says about another: named clusters, stores, warehouses and sinks exist and fit.
@@ -24,7 +25,7 @@ export function checkReferences(document: unknown): ConfigFault[] {
     ...refer(document, 'redshift_loader', 'from', '[s3_sink.NAME]', sinks),
     ...refer(document, 'redshift_loader', 'warehouse', '[warehouse.NAME]', warehouses),
     ...selfMirrors(document),
-    ...circularMirrors(document)
+    ...checkMirrors(document)
   ]
 }
 
@@ -52,28 +53,4 @@ function* selfMirrors(document: unknown): Iterable<ConfigFault> {
       yield { key: keyOf(['mirror', name, 'to']), problem: notAllowed(to, 'a cluster other than `from`') }
     }
   }
-}
-
-/** Two opposite mirrors of the same topics would copy every record round and round for ever. */
-function* circularMirrors(document: unknown): Iterable<ConfigFault> {
-  const mirrors = [...tablesOf(document, 'mirror')]
-  for (const [index, [name, forth]] of mirrors.entries()) {
-    for (const [other, back] of mirrors.slice(0, index)) {
-      if (forth.from !== back.to || forth.to !== back.from || forth.from === forth.to) continue
-      const shared = patternsOf(forth).find((pattern) => patternsOf(back).includes(pattern))
-      if (shared === undefined) continue
-      const allowed = `topics that [mirror.${other}] does not copy the other way`
-      yield {
-        key: keyOf(['mirror', name, 'topics']),
-        problem: `copies ${JSON.stringify(shared)} in a circle; allowed: ${allowed}`
-      }
-    }
-  }
-}
-
-/** The patterns of a mirror; without the ones that its exclusions name literally. */
-function patternsOf(mirror: Table): readonly unknown[] {
-  const topics: readonly unknown[] = Array.isArray(mirror.topics) ? mirror.topics : ['.*']
-  const exclude: readonly unknown[] = Array.isArray(mirror.exclude) ? mirror.exclude : []
-  return exclude.length === 0 ? topics : topics.filter((topic) => topic !== '.*' && !exclude.includes(topic))
 }

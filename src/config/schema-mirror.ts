@@ -1,4 +1,17 @@
-import { name, size, table, topicPatterns } from './fields.ts'
+import { z } from 'zod'
+import {
+  flag,
+  type Issues,
+  list,
+  name,
+  pattern,
+  size,
+  table,
+  text,
+  topicName,
+  topicPatterns
+} from './fields.ts'
+import { isInternalName, type Naming } from './naming.ts'
 import {
   commitInterval,
   quarantineMax,
@@ -19,6 +32,17 @@ export function mirrorTable() {
       .default(['.*'])
       .describe('Topics, or regular expressions that fit the whole name; never internal ones.'),
     exclude: topicPatterns(0).default([]).describe('Topics, or regular expressions, to leave out.'),
+    naming: naming().describe('What topics are called on the target.'),
+    create_topics: flag().default(true).describe('Creates the topics and partitions that the target lacks.'),
+    sync_configs: flag()
+      .default(true)
+      .describe('Keeps the configs of the target’s topics like those of the source’s.'),
+    config_exclude: configPatterns()
+      .default([...NOT_SYNCED])
+      .describe('Topic configs, or regular expressions, that are left alone on the target.'),
+    sync_acls: flag()
+      .default(false)
+      .describe('Gives whom the source lets read a topic the same right on the target.'),
     commit_interval: commitInterval(),
     commit_bytes: size('64KiB', '1GiB')
       .prefault('16MiB')
@@ -36,6 +60,11 @@ export function mirrorTable() {
       to: it.to,
       topics: it.topics,
       exclude: it.exclude,
+      naming: it.naming,
+      createTopics: it.create_topics,
+      syncConfigs: it.sync_configs,
+      configExclude: it.config_exclude,
+      syncAcls: it.sync_acls,
       commitIntervalMs: it.commit_interval,
       commitBytes: it.commit_bytes,
       shards: it.shards,
@@ -47,4 +76,63 @@ export function mirrorTable() {
       quarantineMaxMs: it.quarantine_max
     })
   )
+}
+
+/** MirrorMaker 2's default of `config.properties.exclude`. */
+const NOT_SYNCED = [
+  'follower.replication.throttled.replicas',
+  'leader.replication.throttled.replicas',
+  'message.timestamp.difference.max.ms',
+  'message.timestamp.type',
+  'unclean.leader.election.enable',
+  'min.insync.replicas'
+] as const
+
+const NAMING = '"identity", { prefix = "onprem." } or { map = { "from" = "to" } }'
+/** The longest prefix leaves some room for the name. */
+const PREFIX = /^(?!\.|__)[A-Za-z0-9._-]{1,200}$/
+
+export function naming() {
+  const byTable = table({
+    prefix: text(PREFIX, 'up to 200 letters, digits, ".", "_" or "-", not beginning with "." or "__"')
+      .optional()
+      .describe('Put before the source’s name.'),
+    map: z
+      .record(topicName(), targetName(), { error: 'a table of topic = "other name"' })
+      .optional()
+      .describe('Names by the source’s names; other topics keep theirs.')
+  }).transform((given, issues): Naming => {
+    const { prefix, map } = given
+    if (map !== undefined && prefix === undefined) return { type: 'map', names: distinct(map, issues) }
+    if (prefix !== undefined && map === undefined) return { type: 'prefix', prefix }
+    issues.addIssue({ code: 'custom', message: NAMING })
+    return z.NEVER
+  })
+  const identity = z.literal('identity', { error: NAMING }).transform((): Naming => ({ type: 'identity' }))
+  return z.union([identity, byTable], { error: NAMING }).prefault('identity')
+}
+
+function targetName() {
+  return topicName().refine((topic) => !isInternalName(topic), {
+    error: 'a topic that does not end in ".internal" and begins neither with "__" nor with "."'
+  })
+}
+
+/** Two topics in one would mix their records. */
+function distinct(names: Record<string, string>, issues: Issues): Record<string, string> {
+  const sources = new Map<string, string>()
+  for (const [source, target] of Object.entries(names)) {
+    const other = sources.get(target)
+    if (other === undefined) sources.set(target, source)
+    else {
+      const message = `a name that no other topic is given, and ${JSON.stringify(other)} is`
+      issues.addIssue({ code: 'custom', message, path: ['map', source] })
+    }
+  }
+  return Object.assign(Object.create(null), names)
+}
+
+function configPatterns() {
+  const allowed = 'the name of a topic config or a valid regular expression'
+  return list(pattern(allowed), 0, 'an array of topic configs or regular expressions')
 }

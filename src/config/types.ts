@@ -1,4 +1,7 @@
+import type { Naming } from './naming.ts'
 import type { Secret } from './secret.ts'
+
+export type { Naming } from './naming.ts'
 
 /**
  * The whole configuration, checked, with every default filled in, deeply frozen.
@@ -125,6 +128,14 @@ export interface MirrorConfig {
   /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
   readonly topics: readonly string[]
   readonly exclude: readonly string[]
+  readonly naming: Naming
+  /** Creates the topics and partitions that the target lacks. */
+  readonly createTopics: boolean
+  /** Keeps the configs of target topics like their sources'. */
+  readonly syncConfigs: boolean
+  /** Names or regular expressions, as `topics`, of topic configs that are left alone. */
+  readonly configExclude: readonly string[]
+  readonly syncAcls: boolean
   readonly commitIntervalMs: number
   readonly commitBytes: number
   readonly shards: number

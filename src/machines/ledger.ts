@@ -95,7 +95,8 @@ export function nextOffset(entry: Entry, positions: Positions, key: string): num
 
 /** What the writer is told of a partition that begins at `offset`. */
 export function expectation({ spec, generation }: Entry, offset: number): Expectation {
-  return { topic: spec.topic, partition: spec.partition, offset, generation, maxBytes: spec.targetMaxBytes }
+  const { topic, partition, targetTopic, targetMaxBytes: maxBytes } = spec
+  return { topic, partition, offset, generation, targetTopic, maxBytes }
 }
 
 /** What the fetcher is told of it. The epoch is known only where the fetch begins at the durable position. */

@@ -32,6 +32,8 @@ export type ShardReport =
 export interface Expectation extends TopicPartition {
   readonly offset: number
   readonly generation: number
+  /** What the topic is called on the target. */
+  readonly targetTopic: string
   /** The target's limit on a batch, in bytes. */
   readonly maxBytes: number
 }

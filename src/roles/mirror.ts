@@ -3,13 +3,13 @@ import { hashVersion } from '../actors/kafka/assignor.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createMeter } from '../actors/meter.ts'
-import type { Claim } from '../actors/mirror/position-records.ts'
+import { type Claim, claimedNaming } from '../actors/mirror/position-records.ts'
 import { type ClusterIds, prepareMirror } from '../actors/mirror/prepare.ts'
 import { Restorer } from '../actors/mirror/restore.ts'
 import { MirrorStats } from '../actors/mirror/stats.ts'
+import { type ScopeOptions, Scopes } from '../actors/mirror/topics/scopes.ts'
 import { createTopology } from '../actors/mirror/topology.ts'
 import { createWriter } from '../actors/mirror/writer.ts'
-import { topicMatcher } from '../config/topics.ts'
 import type { MirrorConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
 import { type MirrorInput, mirrorMachine } from '../machines/mirror.ts'
@@ -18,7 +18,7 @@ import { describeMirror } from './mirror-view.ts'
 import type { Role, RoleContext } from './role.ts'
 
 /**
- * The mirror: topics of one cluster → the same topics of another, byte for byte, exactly once.
+ * The mirror: topics of one cluster → their copies on another, byte for byte, exactly once.
  *
  *     source ─fetcher─▶ slices ─shard─▶ writer ─one transaction─▶ target topics
  *                                            └──────────────────▶ <prefix>.positions.internal
@@ -28,12 +28,13 @@ import type { Role, RoleContext } from './role.ts'
  */
 export function createMirror(context: RoleContext, instance: string): Role {
   const config = sectionOf(context, instance)
-  const prefix = `${context.config.name}.mirror.${instance}`
+  const prefixOf = (name: string) => `${context.config.name}.mirror.${name}`
+  const prefix = prefixOf(instance)
   const stats = new MirrorStats()
   return {
     role: 'mirror',
     instance,
-    logic: bindMirror(context, config, prefix, stats),
+    logic: bindMirror(context, config, { instance, prefixOf }, stats),
     input: {
       shard: {
         commitIntervalMs: config.commitIntervalMs,
@@ -66,15 +67,35 @@ const FETCH_WAIT_MS = 100
 
 export type MirrorSnapshot = SnapshotFrom<typeof mirrorMachine>
 
-function bindMirror(context: RoleContext, config: MirrorConfig, prefix: string, stats: MirrorStats) {
+type Names = Pick<ScopeOptions, 'instance' | 'prefixOf'>
+
+function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, stats: MirrorStats) {
   const source = context.cluster(config.from)
   const target = context.cluster(config.to)
+  const prefix = names.prefixOf(names.instance)
   const positionsTopic = `${prefix}.positions.internal`
   const { logic: membership, confirm } = createMembership({ cluster: source })
   let ids: ClusterIds = { source: undefined, target: undefined }
-  const claim = (): Claim => ({ ...ids, shards: config.shards, hash: hashVersion, naming: 'identity' })
+  const claim = (): Claim => ({
+    ...ids,
+    shards: config.shards,
+    hash: hashVersion,
+    naming: claimedNaming(config.naming)
+  })
   const { transactionTimeoutMs } = config
   const restorer = new Restorer({ target, positionsTopic, transactionTimeoutMs, claim })
+  const { cluster, now } = context
+  const { mirror: mirrors } = context.config
+  const scopes = new Scopes({
+    ...names,
+    mirrors,
+    cluster,
+    source,
+    target,
+    positionsTopic,
+    transactionTimeoutMs,
+    now
+  })
   const writer = createWriter({
     target,
     prefix,
@@ -85,23 +106,21 @@ function bindMirror(context: RoleContext, config: MirrorConfig, prefix: string, 
     claim,
     stats,
     log: context.log,
-    now: context.now
+    now
   })
   return mirrorMachine.provide({
     actors: {
       prepare: fromPromise<void>(async ({ signal }) => {
         stats.reset()
         const { shards, replication } = config
-        ids = await prepareMirror({ source, target, positionsTopic, shards, replication }, signal)
+        ids = await prepareMirror({ source, target, positionsTopic, shards, replication, scopes }, signal)
       }),
       topology: createTopology({
+        ...config,
         source,
         target,
-        isChosen: topicMatcher(config.topics, config.exclude),
-        shards: config.shards,
-        replication: config.replication,
-        refreshIntervalMs: config.refreshIntervalMs,
-        now: context.now
+        planner: () => scopes.planner(),
+        now
       }),
       meter: createMeter(context.budget),
       fetcher,

@@ -183,9 +183,67 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
       {
         resources: readonly {
           errorCode: number
-          configEntries: readonly { configName: string; configValue: string | null }[]
+          errorMessage: string | null
+          resourceName: string
+          configEntries: readonly {
+            configName: string
+            configValue: string | null
+            readOnly: boolean
+            isSensitive: boolean
+            /** 1: set for the topic itself. */
+            configSource: number
+          }[]
         }[]
       }
+    >
+    readonly AlterConfigs: Definition<
+      {
+        resources: readonly {
+          type: number
+          name: string
+          configEntries: readonly { name: string; value: string }[]
+        }[]
+      },
+      { resources: readonly { errorCode: number; errorMessage: string | null; resourceName: string }[] }
+    >
+    readonly CreatePartitions: Definition<
+      { topicPartitions: readonly { topic: string; count: number }[]; timeout: number },
+      { topicErrors: readonly { topic: string; errorCode: number; errorMessage: string | null }[] }
+    >
+    readonly DescribeAcls: Definition<
+      {
+        resourceType: number
+        resourceName: string | null
+        resourcePatternType: number
+        principal: string | null
+        host: string | null
+        operation: number
+        permissionType: number
+      },
+      {
+        errorCode: number
+        errorMessage: string | null
+        resources: readonly {
+          resourceType: number
+          resourceName: string
+          resourcePatternType: number
+          acls: readonly { principal: string; host: string; operation: number; permissionType: number }[]
+        }[]
+      }
+    >
+    readonly CreateAcls: Definition<
+      {
+        creations: readonly {
+          resourceType: number
+          resourceName: string
+          resourcePatternType: number
+          principal: string
+          host: string
+          operation: number
+          permissionType: number
+        }[]
+      },
+      { creationResponses: readonly { errorCode: number; errorMessage: string | null }[] }
     >
   }
 

@@ -10,6 +10,11 @@ const config: MirrorConfig = {
   to: 'target',
   topics: ['.*'],
   exclude: [],
+  naming: { type: 'identity' },
+  createTopics: true,
+  syncConfigs: true,
+  configExclude: [],
+  syncAcls: false,
   commitIntervalMs: 30,
   commitBytes: 1 << 20,
   shards: 4,
@@ -24,11 +29,11 @@ const config: MirrorConfig = {
 export function startMirror(
   world: KafkaWorld,
   more: Partial<MirrorConfig> = {},
-  workerId?: string
+  workerId?: string,
+  instance = 'cloud'
 ): RunningRole {
-  return world.run(
-    createMirror(world.context({ mirror: { cloud: { ...config, ...more } } }, workerId), 'cloud')
-  )
+  const sections = { mirror: { [instance]: { ...config, ...more } } }
+  return world.run(createMirror(world.context(sections, workerId), instance))
 }
 
 /** Resolves when everything that these topics have now is copied and the positions say so. */

@@ -139,6 +139,26 @@ export class Cluster {
     })
   }
 
+  /** Puts a question to any broker, over a shared link; what passes by itself is asked again. */
+  ask<T>(question: (link: Link) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#retrying(signal, () => this.#askAny(question, signal))
+  }
+
+  /** The same to one broker. */
+  askNode<T>(nodeId: number, question: (link: Link) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#retrying(signal, async () =>
+      unlessAborted(question(await this.#link(nodeId, signal)), signal)
+    )
+  }
+
+  /** The same to the controller, or to a broker that stands for it. */
+  askController<T>(question: (link: Link) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#retrying(signal, async () => {
+      const { controllerId } = await this.metadata(signal, [])
+      return unlessAborted(question(await this.#link(controllerId, signal)), signal)
+    })
+  }
+
   /** The effective values of these config keys; keys the broker does not know are absent. */
   topicConfig(name: string, keys: readonly string[], signal: AbortSignal): Promise<Record<string, string>> {
     return this.#retrying(signal, async () => {

@@ -5,7 +5,8 @@ import { Reader, Writer } from './wire.ts'
 /** Produce v7 with acks = all: the batches are written as they are, none of their bytes is copied. */
 
 export interface ProduceRequest {
-  readonly transactionalId: string
+  /** `null` outside of transactions. */
+  readonly transactionalId: string | null
   /** How long the leader may wait for its followers, in milliseconds. */
   readonly timeoutMs: number
   /** At most one batch per partition. */
@@ -35,7 +36,7 @@ export function produceApi(request: ProduceRequest): Api<PartitionAppended[]> {
 }
 
 function encode({ transactionalId, timeoutMs, batches }: ProduceRequest): Buffer[] {
-  const writer = new Writer(64 + transactionalId.length + 32 * batches.length)
+  const writer = new Writer(64 + (transactionalId?.length ?? 0) + 32 * batches.length)
   const parts: Buffer[] = []
   const topics = Map.groupBy(batches, ({ topic }) => topic)
   writer.string(transactionalId).int16(ACKS_ALL).int32(timeoutMs).int32(topics.size)

@@ -6,7 +6,7 @@ import type { OutgoingBatch } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
 import { Walk } from './walk.ts'
 
-/** Batches on their way out, and the credits that keep their bytes. */
+/** Batches on their way out, under the target's names, and the credits that keep their bytes. */
 export interface Load {
   readonly batches: readonly OutgoingBatch[]
   readonly leases: readonly Lease[]
@@ -17,6 +17,7 @@ export interface Load {
 interface Expected {
   offset: number
   readonly generation: number
+  readonly targetTopic: string
   readonly maxBytes: number
 }
 
@@ -41,8 +42,8 @@ export class Intake {
   #bytes = 0
 
   expect(partitions: readonly Expectation[]): void {
-    for (const { topic, partition, offset, generation, maxBytes } of partitions) {
-      this.#expected.set(tp(topic, partition), { offset, generation, maxBytes })
+    for (const { topic, partition, ...expected } of partitions) {
+      this.#expected.set(tp(topic, partition), expected)
     }
   }
 
@@ -119,7 +120,7 @@ export class Intake {
     const from = expected.offset
     const held = walk.hold()
     const stretch = walk.stretch(expected, (batch, records) => {
-      this.#batches.push({ topic, partition, batch })
+      this.#batches.push({ topic: expected.targetTopic, partition, batch })
       this.#records += records
       this.#bytes += batch.length
       return this.#isFull() ? 'enough' : 'more'

@@ -1,3 +1,4 @@
+import type { Naming } from '../../config/naming.ts'
 import { Fault } from '../../errors.ts'
 import type { Position } from '../../machines/ledger.ts'
 import type { PositionRecord } from '../../machines/shard-protocol.ts'
@@ -10,6 +11,7 @@ import { tp } from '../kafka/topic-partition.ts'
  *     key                  value
  *     <topic>-<partition>  {"next":1234,"leaderEpoch":5,"sourceId":"…","targetId":"…"}
  *     claim                {"source":"…","target":"…","shards":32,"hash":1,"naming":"identity"}
+ *     scope                which topics are copied under which names: see topics/scope-records.ts
  *
  * `next` is the next offset to copy, `leaderEpoch` that of the last batch before it (-1: unknown); topic and cluster ids
  * are absent where the brokers have none.
@@ -21,10 +23,13 @@ export interface Claim {
   readonly shards: number
   /** Version of the hash that maps partitions to shards. */
   readonly hash: number
-  readonly naming: 'identity'
+  /** How topics are named: `identity`, `prefix …` or `map`. */
+  readonly naming: string
 }
 
 const CLAIM_KEY = 'claim'
+/** Of the record that tells other mirrors what this one copies; it says nothing about positions. */
+export const SCOPE_KEY = 'scope'
 
 export function encodePosition({ topic, partition, position }: PositionRecord, timestamp: number): Record {
   return recordOf(tp(topic, partition), position, timestamp)
@@ -37,6 +42,7 @@ export function encodeClaim(claim: Claim, timestamp: number): Record {
 /** One record of the topic, read back. Throws `positions-unreadable`: going on without it would repeat or lose data. */
 export function decodeRecord(key: Buffer | null, value: Buffer | null): Decoded {
   const name = key?.toString() ?? ''
+  if (name === SCOPE_KEY) return { type: 'scope' }
   if (value === null) return { type: 'tombstone', key: name }
   const fields = parse(name, value)
   if (name === CLAIM_KEY) return { type: 'claim', claim: fields as unknown as Claim }
@@ -55,6 +61,7 @@ export type Decoded =
   | { readonly type: 'position'; readonly key: string; readonly position: Position }
   | { readonly type: 'claim'; readonly claim: Claim }
   | { readonly type: 'tombstone'; readonly key: string }
+  | { readonly type: 'scope' }
 
 /** Throws `claim-mismatch`, naming both sides, unless the positions were written by a mirror like this one. */
 export function checkClaim(found: Claim, ours: Claim, topic: string): void {
@@ -67,6 +74,11 @@ export function checkClaim(found: Claim, ours: Claim, topic: string): void {
     'claim-mismatch',
     `${topic} belongs to a mirror with ${side(found)}; this one has ${side(ours)}`
   )
+}
+
+/** What a claim calls a naming. The names of a map may grow: what they did to a topic shows in its ids. */
+export function claimedNaming(naming: Naming): string {
+  return naming.type === 'prefix' ? `prefix ${naming.prefix}` : naming.type
 }
 
 function recordOf(key: string, value: object, timestamp: number): Record {

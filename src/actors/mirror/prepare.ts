@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '../../errors.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import type { Scopes } from './topics/scopes.ts'
 
 export interface PrepareOptions {
   readonly source: Cluster
@@ -8,6 +9,7 @@ export interface PrepareOptions {
   readonly positionsTopic: string
   readonly shards: number
   readonly replication: number
+  readonly scopes: Pick<Scopes, 'check' | 'tell'>
 }
 
 export interface ClusterIds {
@@ -20,10 +22,11 @@ const LOOK_AGAIN_MS = 50
 
 /**
  * Creates the position topic where it is missing. Rejects with `mirror-onto-itself` when both names lead to one cluster,
- * with `claim-mismatch` when the topic has another number of shards.
+ * with `mirror-circle` when records would come back by other mirrors, with `claim-mismatch` when the topic has another
+ * number of shards.
  */
 export async function prepareMirror(options: PrepareOptions, signal: AbortSignal): Promise<ClusterIds> {
-  const { source, target, positionsTopic, shards, replication } = options
+  const { source, target, positionsTopic, shards, replication, scopes } = options
   const [{ clusterId: sourceId }, { clusterId: targetId }] = await Promise.all([
     source.metadata(signal, []),
     target.metadata(signal, [])
@@ -32,12 +35,14 @@ export async function prepareMirror(options: PrepareOptions, signal: AbortSignal
     const names = `clusters ${source.name} and ${target.name} are one (${sourceId})`
     throw new Fault('mirror-onto-itself', `${names}: its topics would be copied onto themselves`)
   }
+  await scopes.check(signal)
   const configs = { 'cleanup.policy': 'compact', 'segment.bytes': String(SEGMENT_BYTES) }
   await ensureTopic(target, positionsTopic, { partitions: shards, replication, configs }, signal)
   const found = target.cached()?.topics.get(positionsTopic)?.partitions.length
   if (found !== shards) {
     throw new Fault('claim-mismatch', `${positionsTopic} has ${found} shards, the config asks for ${shards}`)
   }
+  await scopes.tell(signal)
   return { source: sourceId, target: targetId }
 }
 

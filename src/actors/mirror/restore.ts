@@ -72,7 +72,7 @@ export class Restorer {
           checkClaim(decoded.claim, claim(), positionsTopic)
           tail.isClaimed = true
         } else if (decoded.type === 'position') tail.positions[decoded.key] = decoded.position
-        else delete tail.positions[decoded.key]
+        else if (decoded.type === 'tombstone') delete tail.positions[decoded.key]
       }
     })
     return nextOffset

@@ -63,6 +63,8 @@ class ShardWriter {
   readonly #report: (event: WriterReport) => void
   readonly #session: TransactionSession
   readonly #intake = new Intake()
+  /** What source topics are called on the target. */
+  readonly #names = new TopicNames()
   /** What the next `produce` is about. */
   #load: Load = nothing
   readonly #steps: Step[] = []
@@ -120,6 +122,7 @@ class ShardWriter {
   #obey(command: WriterCommand): void {
     switch (command.type) {
       case 'expect':
+        for (const { topic, targetTopic } of command.partitions) this.#names.set(topic, targetTopic)
         this.#intake.expect(command.partitions)
         break
       case 'forget':
@@ -165,7 +168,8 @@ class ShardWriter {
   }
 
   async #add(partitions: readonly TopicPartition[]): Promise<void> {
-    const results = await this.#session.add([...partitions, this.#ownPartition], this.#signal)
+    const copies = partitions.map((one) => ({ ...one, topic: this.#names.targetOf(one.topic) }))
+    const results = await this.#session.add([...copies, this.#ownPartition], this.#signal)
     const failures = results.flatMap(({ topic, partition, fault }) =>
       fault === undefined ? [] : [{ topic, partition, fault }]
     )
@@ -201,7 +205,9 @@ class ShardWriter {
     this.#report({ type: 'writer.committed' })
   }
 
-  #refuse(failures: readonly PartitionFailure[]): void {
+  /** @param copies under the target's names */
+  #refuse(copies: readonly PartitionFailure[]): void {
+    const failures = copies.map((one) => ({ ...one, topic: this.#names.sourceOf(one.topic) }))
     for (const { topic, partition, fault } of failures) {
       this.#options.log.warn(
         { shard: this.#shard, topic, partition, err: fault },
@@ -256,6 +262,25 @@ export function failuresOf(
     const message = `a batch of ${topic}-${partition} does not fit its own checksum: the source's copy is damaged`
     return { topic, partition, fault: new Fault('source-corrupt', message, { cause: fault }) }
   })
+}
+
+/** The names of topics on both sides. One that nobody has set is the same on both. */
+class TopicNames {
+  readonly #targets = new Map<string, string>()
+  readonly #sources = new Map<string, string>()
+
+  set(source: string, target: string): void {
+    this.#targets.set(source, target)
+    this.#sources.set(target, source)
+  }
+
+  targetOf(source: string): string {
+    return this.#targets.get(source) ?? source
+  }
+
+  sourceOf(target: string): string {
+    return this.#sources.get(target) ?? target
+  }
 }
 
 function tpOf({ topic, partition }: TopicPartition): string {

@@ -67,7 +67,7 @@ function sliceOf(
 
 function intakeAt(offset: number, maxBytes = 10_000): Intake {
   const intake = new Intake()
-  intake.expect([{ topic: 't', partition: 0, offset, generation: 1, maxBytes }])
+  intake.expect([{ topic: 't', partition: 0, offset, generation: 1, targetTopic: 't', maxBytes }])
   return intake
 }
 
@@ -212,7 +212,7 @@ test('what waits for room is given back when its partition is forgotten or the i
   for (const lease of intake.unload().leases) lease.release()
   expect(slices[0]?.lease.bytes).toBe(0)
   const others = manyTinySlices()
-  intake.expect([{ topic: 't', partition: 0, offset: 0, generation: 1, maxBytes: 10_000 }])
+  intake.expect([{ topic: 't', partition: 0, offset: 0, generation: 1, targetTopic: 't', maxBytes: 10_000 }])
   intake.take(others)
   intake.close()
   expect(others.map(({ lease }) => lease.bytes)).toEqual([0, 0])

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { createActor, setup } from 'xstate'
 import type { Cluster, Metadata, OffsetQuery, TopicMetadata } from '../../../src/actors/kafka/cluster.ts'
 import { tp } from '../../../src/actors/kafka/topic-partition.ts'
+import { Planner } from '../../../src/actors/mirror/topics/plan.ts'
 import { createTopology } from '../../../src/actors/mirror/topology.ts'
+import { type ClusterRef, legOf } from '../../../src/config/circles.ts'
 import type { TopologyReport, TopologySeen } from '../../../src/machines/mirror.ts'
 
 const topic = (id: string | undefined): TopicMetadata => ({
@@ -11,6 +13,12 @@ const topic = (id: string | undefined): TopicMetadata => ({
   error: 0,
   partitions: [{ partition: 0, leader: 1, leaderEpoch: 0, error: 0 }]
 })
+
+const described = { errorCode: 0, errorMessage: null }
+const verifying = { configName: 'transaction.partition.verification.enable', configValue: 'true' }
+const [from, to] = ['source', 'target'].map((name) => ({ key: name, name })) as [ClusterRef, ClusterRef]
+const naming = { type: 'identity' } as const
+const mirror = legOf({ name: 'm', from, to, topics: ['.*'], exclude: [], naming, origins: [] })
 
 interface Moment {
   readonly lastStable: number
@@ -31,6 +39,9 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
         const topics = new Map([['t', topic(ids[name])]])
         return { clusterId: name, controllerId: 1, brokers: new Map(), topics }
       },
+      // Every topic has Kafka's defaults, and the brokers verify transactions.
+      ask: async () => ({ resources: [{ ...described, resourceName: 't', configEntries: [] }] }),
+      askNode: async () => ({ resources: [{ ...described, configEntries: [verifying] }] }),
       ...parts
     }) as unknown as Cluster
   const listOffsets = async (queries: readonly OffsetQuery[], isolation: 0 | 1) => {
@@ -39,10 +50,14 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
   }
   const topology = createTopology({
     source: cluster('source', { listOffsets }),
-    target: cluster('target', { topicConfig: async () => ({}) }),
-    isChosen: () => true,
+    target: cluster('target'),
+    planner: () => new Planner(mirror, [mirror]),
     shards: 4,
     replication: 1,
+    createTopics: true,
+    syncConfigs: true,
+    configExclude: [],
+    syncAcls: false,
     refreshIntervalMs: 1,
     now: () => now().at
   })
