@@ -97,15 +97,20 @@ export async function feed(
   return acknowledged
 }
 
-/** The target has the source's records, each once, unchanged and in order, as librdkafka reads them. */
+/**
+ * The target has the source's records, each once, unchanged and in order, as librdkafka reads them.
+ *
+ * @param topics their records; `a=b` where a is called b on the target
+ */
 export async function expectSame(
   source: Properties,
   target: Properties,
-  topics: Readonly<Record<string, number>>
+  topics: Readonly<Record<string, number>>,
+  partitions = 4
 ): Promise<void> {
   const args = [JSON.stringify(source), JSON.stringify(target), ...Object.keys(topics)]
   const flawless = (records: number) => {
-    return { records, partitions: 4, missing: 0, repeatedOrWrong: 0, partitionsOutOfOrder: 0 }
+    return { records, partitions, missing: 0, repeatedOrWrong: 0, partitionsOutOfOrder: 0 }
   }
   const expected = Object.entries(topics).map(([topic, records]) => [topic, flawless(records)])
   expect(JSON.parse(await pythonTool('compare_topics.py', args))).toEqual(Object.fromEntries(expected))

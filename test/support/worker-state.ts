@@ -13,6 +13,7 @@ export interface WorkerState {
       readonly state: string
       readonly position: number
       readonly end: number
+      readonly reason?: string
     }[]
   }[]
 }

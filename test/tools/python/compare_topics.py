@@ -1,7 +1,7 @@
 """Reads topics of two clusters by librdkafka and tells how the target differs from the source, partition by partition.
 
-argv: librdkafka's properties of the source and of the target, each as JSON, then the topics. Only committed records
-count; key, value, headers and timestamp must be the same, and the order within a partition.
+argv: librdkafka's properties of the source and of the target, each as JSON, then the topics; `a=b` where a is called b on
+the target. Only committed records count; key, value, headers and timestamp must be the same, and the order within a partition.
 """
 
 import collections
@@ -58,4 +58,5 @@ def compare(source, target):
 
 
 source, target = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-print(json.dumps({topic: compare(read(source, topic), read(target, topic)) for topic in sys.argv[3:]}))
+names = {topic: (topic.split("=")[0], topic.split("=")[-1]) for topic in sys.argv[3:]}
+print(json.dumps({topic: compare(read(source, a), read(target, b)) for topic, (a, b) in names.items()}))
