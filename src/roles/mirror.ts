@@ -93,7 +93,6 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, st
     source,
     target,
     positionsTopic,
-    transactionTimeoutMs,
     now
   })
   const writer = createWriter({
@@ -119,7 +118,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, st
         ...config,
         source,
         target,
-        planner: () => scopes.planner(),
+        planner: (from, signal) => scopes.planner(from, signal),
         now
       }),
       meter: createMeter(context.budget),

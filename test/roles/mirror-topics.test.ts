@@ -254,6 +254,10 @@ test('a ring over a third cluster is seen by what the mirror before it tells', a
   await appendRecord(world.clusters.source, place, scopeTombstone(0), soon())
   const free = startMirror(world)
   await free.until(({ ready }) => ready)
+  // One that comes later and was not refused: what would go round is held.
+  await appendRecord(world.clusters.source, place, told, soon())
+  await free.until(({ partitions }) => partitions.some(({ state }) => state === 'held'))
+  expect(free.view().partitions[0]?.reason).toBe(`it would go round in a circle: ${way}`)
 })
 
 /** Looks again and again. */

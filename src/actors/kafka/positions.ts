@@ -18,6 +18,8 @@ export interface ReadInternalOptions extends TopicPartition {
   readonly transactionTimeoutMs: number
   /** First offset to read; the start of the log by default. */
   readonly from?: number
+  /** Reads what open and aborted transactions wrote, too, and waits for none of them. */
+  readonly uncommitted?: boolean
   /** Called at most once, when the read has to wait for somebody's open transaction. */
   readonly onWaiting?: () => void
 }
@@ -46,13 +48,14 @@ const EARLIEST = -2
  */
 export async function readInternal(options: ReadInternalOptions): Promise<{ nextOffset: number }> {
   const reader = new PartitionReader(options)
+  const isolation = options.uncommitted === true ? READ_UNCOMMITTED : READ_COMMITTED
   try {
     const end = await reader.offset(LATEST)
     let position = options.from ?? (await reader.offset(EARLIEST))
     if (position > end) throw kafkaFault(1, `${reader.name}: position ${position} of ${end}`)
     let stuckSince: number | undefined
     while (position < end) {
-      const next = deliver(await reader.fetch(position, READ_COMMITTED), position, options.onRecord)
+      const next = deliver(await reader.fetch(position, isolation), position, options.onRecord)
       if (next > position) {
         position = next
         stuckSince = undefined

@@ -19,8 +19,8 @@ import { verificationNote } from './topics/verification.ts'
  * old records are not deleted as soon as they arrive; configs, and ACLs if wanted, are kept like the source's.
  */
 export interface TopologyOptions extends TargetOptions {
-  /** Which topics are copied; made when the clusters are known. */
-  readonly planner: () => Planner
+  /** Who decides which of the source's topics are copied. */
+  readonly planner: (from: Metadata, signal: AbortSignal) => Promise<Planner>
   readonly shards: number
   readonly syncAcls: boolean
   readonly refreshIntervalMs: number
@@ -56,7 +56,6 @@ interface Seen {
 class Look {
   readonly #options: TopologyOptions
   readonly #signal: AbortSignal
-  readonly #planner: Planner
   readonly #offsets: SourceOffsets
   readonly #places: TargetTopics
   #aclNotes: readonly string[] = []
@@ -67,7 +66,6 @@ class Look {
   constructor(options: TopologyOptions, signal: AbortSignal) {
     this.#options = options
     this.#signal = signal
-    this.#planner = options.planner()
     this.#offsets = new SourceOffsets(options.source, options.now)
     this.#places = new TargetTopics(options, signal)
   }
@@ -88,11 +86,12 @@ class Look {
   async #take(): Promise<Seen> {
     const { source, target } = this.#options
     const from = await source.metadata(this.#signal)
-    const plan = this.#planner.plan(from)
+    const planner = await this.#options.planner(from, this.#signal)
+    const plan = planner.plan(from)
     const copies = plan.topics.filter(({ hold }) => hold === undefined).map((topic) => topic.target)
     const [to, unseen] = await Promise.all([
       target.metadata(this.#signal, copies),
-      this.#unseen(this.#planner.missing(from)),
+      this.#unseen(planner.missing(from)),
       this.#offsets.learn(
         from,
         plan.topics.map(({ name }) => name),

@@ -51,7 +51,7 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
   const topology = createTopology({
     source: cluster('source', { listOffsets }),
     target: cluster('target'),
-    planner: () => new Planner(mirror, [mirror]),
+    planner: async () => new Planner(mirror, [mirror]),
     shards: 4,
     replication: 1,
     createTopics: true,

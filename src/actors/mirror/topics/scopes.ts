@@ -27,12 +27,20 @@ export interface ScopeOptions {
   readonly source: Cluster
   readonly target: Cluster
   readonly positionsTopic: string
-  readonly transactionTimeoutMs: number
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
 
+/** What was read of one position topic. */
+interface Known {
+  readonly topicId: string | undefined
+  readonly nextOffset: number
+  readonly scopes: readonly MirrorScope[]
+}
+
 const POSITIONS = /\.mirror\..+\.positions(-\d+)?\.internal$/
+/** Looks after which mirrors that write to our source are looked for again. */
+const LOOKS = 10
 /** How long to wait for the id of a cluster that only other mirrors use, in milliseconds. */
 const IDENTIFY_MS = 3_000
 
@@ -46,9 +54,11 @@ export class Scopes {
   readonly #options: ScopeOptions
   /** Clusters by their names in the config. */
   #refs: ReadonlyMap<string, ClusterRef> = new Map()
-  /** What position topics on the source tell. */
-  #told: readonly MirrorScope[] = []
+  /** What position topics on the source tell, by their names. */
+  #known: ReadonlyMap<string, Known> = new Map()
   #notes: readonly string[] = []
+  #planner: Planner | undefined
+  #looks = 0
 
   constructor(options: ScopeOptions) {
     this.#options = options
@@ -58,7 +68,9 @@ export class Scopes {
   async check(signal: AbortSignal): Promise<void> {
     this.#refs = await this.#identify(signal)
     const metadata = await this.#options.source.metadata(signal)
-    await this.#learn(metadata, signal)
+    const faults = await this.#learn(metadata, signal)
+    const passing = faults.find(({ retryable }) => retryable)
+    if (passing !== undefined) throw passing
     const [mirror, mirrors] = this.#legs()
     const { from } = mirror.scope
     for (const topic of metadata.topics.keys()) {
@@ -73,23 +85,42 @@ export class Scopes {
   /** Tells on the target what we copy, and checks again; what was told is taken back when it makes a circle. */
   async tell(signal: AbortSignal): Promise<void> {
     const { target, positionsTopic, now } = this.#options
-    const place = { topic: positionsTopic, partition: 0 }
-    const [{ scope: own }, mirrors] = this.#legs()
-    const upstream = mirrors.flatMap(({ scope }) => (scope === own ? [] : [scope]))
-    await appendRecord(target, place, encodeScopes(own, upstream, now()), signal)
+    await this.#tell(signal)
     try {
       await this.check(signal)
     } catch (error) {
       if (toFault(error).code === 'mirror-circle') {
-        await appendRecord(target, place, scopeTombstone(now()), signal)
+        await appendRecord(target, { topic: positionsTopic, partition: 0 }, scopeTombstone(now()), signal)
       }
       throw error
     }
   }
 
-  /** Which topics are copied, as far as is known of other mirrors. */
-  planner(): Planner {
-    return new Planner(...this.#legs(), this.#notes)
+  /**
+   * Who decides which topics are copied, as far as is known of other mirrors. Now and then it looks for new ones; what they
+   * tell is passed on.
+   */
+  async planner(from: Metadata, signal: AbortSignal): Promise<Planner> {
+    if (++this.#looks % LOOKS === 0) {
+      const before = JSON.stringify(this.#upstream())
+      await this.#learn(from, signal)
+      if (JSON.stringify(this.#upstream()) !== before) await this.#tell(signal)
+    }
+    this.#planner ??= new Planner(...this.#legs(), this.#notes)
+    return this.#planner
+  }
+
+  #tell(signal: AbortSignal): Promise<void> {
+    const { target, positionsTopic: topic, now } = this.#options
+    const [{ scope }] = this.#legs()
+    const record = encodeScopes(scope, this.#upstream(), now())
+    return appendRecord(target, { topic, partition: 0 }, record, signal)
+  }
+
+  /** All mirrors that we know of but ours. */
+  #upstream(): MirrorScope[] {
+    const [own, mirrors] = this.#legs()
+    return mirrors.flatMap((leg) => (leg === own ? [] : [leg.scope]))
   }
 
   /** Ours, and all: those of the config, and those of other processes that the config does not have. */
@@ -100,7 +131,7 @@ export class Scopes {
     const mine = config[Object.keys(mirrors).indexOf(instance)]
     if (mine === undefined) throw new Fault('config-invalid', `the config has no [mirror.${instance}]`)
     const known = new Set(config.map(({ scope }) => identity(scope)))
-    const told = new Map(this.#told.map((scope) => [identity(scope), scope]))
+    const told = new Map(this.#told().map((scope) => [identity(scope), scope]))
     const foreign = [...told].flatMap(([key, scope]) => (known.has(key) ? [] : [legOf(scope)]))
     return [mine, [...config, ...foreign]]
   }
@@ -124,47 +155,64 @@ export class Scopes {
     return new Map(await Promise.all(refs))
   }
 
-  async #learn({ topics }: Metadata, signal: AbortSignal): Promise<void> {
+  /** Reads what position topics on the source tell; returns why some could not be read. */
+  async #learn({ topics }: Metadata, signal: AbortSignal): Promise<Fault[]> {
+    const faults: Fault[] = []
     const notes: string[] = []
-    const read = [...topics.keys()]
-      .filter((topic) => POSITIONS.test(topic))
-      .map(async (topic) => {
-        try {
-          return await this.#read(topic, signal)
-        } catch (error) {
-          signal.throwIfAborted()
-          const fault = toFault(error)
-          if (fault.retryable) throw fault
-          const { name } = this.#options.source
-          notes.push(
-            `whether ${topic} on ${name} is of a mirror that closes a circle cannot be told: ${fault.message}`
-          )
-          return []
-        }
-      })
-    this.#told = (await Promise.all(read)).flat()
+    const names = [...topics.keys()].filter((topic) => POSITIONS.test(topic))
+    const reading = names.map(async (topic): Promise<[string, Known][]> => {
+      const known = this.#known.get(topic)
+      const topicId = topics.get(topic)?.id
+      const isSame = known !== undefined && known.topicId === topicId
+      try {
+        return [[topic, { topicId, ...(await this.#read(topic, isSame ? known : undefined, signal)) }]]
+      } catch (error) {
+        signal.throwIfAborted()
+        const fault = toFault(error)
+        faults.push(fault)
+        notes.push(`whether the mirror of ${topic} closes a circle cannot be told: ${fault.message}`)
+        // Behind the log's end there is another log, to be read from its start.
+        const isKept = known !== undefined && fault.code !== 'kafka-offset-out-of-range'
+        return isKept ? [[topic, known]] : []
+      }
+    })
+    this.#known = new Map((await Promise.all(reading)).flat())
     this.#notes = notes
+    this.#planner = undefined
+    return faults
   }
 
   /** What the mirror with these positions tells: nothing before its first start, and after one that was refused. */
-  async #read(topic: string, signal: AbortSignal): Promise<MirrorScope[]> {
-    const { source, transactionTimeoutMs } = this.#options
-    let last: Buffer | null = null
-    await readInternal({
-      cluster: source,
+  async #read(
+    topic: string,
+    known: Known | undefined,
+    signal: AbortSignal
+  ): Promise<Pick<Known, 'nextOffset' | 'scopes'>> {
+    const { source: cluster } = this.#options
+    let scopes = known?.scopes ?? []
+    const { nextOffset } = await readInternal({
+      cluster,
       topic,
       partition: 0,
       signal,
-      transactionTimeoutMs,
+      // Scopes belong to no transaction.
+      uncommitted: true,
+      transactionTimeoutMs: 0,
+      ...(known === undefined ? {} : { from: known.nextOffset }),
       onRecord: ({ key, value }) => {
-        if (key?.toString() === SCOPE_KEY) last = value
+        if (key?.toString() === SCOPE_KEY)
+          scopes = value === null ? [] : decodeScopes(value).filter(isReadable)
       }
     })
-    return last === null ? [] : decodeScopes(last).filter(isReadable)
+    return { nextOffset, scopes }
+  }
+
+  #told(): MirrorScope[] {
+    return [...this.#known.values()].flatMap(({ scopes }) => scopes)
   }
 
   #fault(circle: Parameters<typeof describeCircle>[0]): Fault {
-    const strangers = circle.mirrors.filter((name) => this.#told.some((scope) => scope.name === name))
+    const strangers = circle.mirrors.filter((name) => this.#told().some((scope) => scope.name === name))
     const hint =
       strangers.length === 0
         ? ''
