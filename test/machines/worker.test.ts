@@ -44,6 +44,10 @@ test('every reachable state ends with the first fault, and drains before it ends
       const isRunning = next.matches({ serving: { working: 'running' } })
       if (isRunning) expect(context.fault).toBeUndefined()
       if (isRunning && event?.type === 'stop') throw new Error('a signal was ignored')
+      const wasRunning = before?.matches({ serving: { working: 'running' } }) ?? false
+      if (wasRunning && event?.type === 'stop') {
+        expect(next.matches({ serving: { working: 'draining' } })).toBe(true)
+      }
       const wasDraining = before?.matches({ serving: { working: 'draining' } }) ?? false
       if (wasDraining && event?.type === 'stop') expect(value).toBe('failed')
     }

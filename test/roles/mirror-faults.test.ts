@@ -55,6 +55,21 @@ test.each([
   if (side === 'target') expect(mirror.view().counters.fences).toBeGreaterThan(fences)
 })
 
+test('who has no acknowledged heartbeat takes no transactional id', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  const [source, target] = [world.brokers.source.faults, world.brokers.target.faults]
+  const times = Number.POSITIVE_INFINITY
+  const beats = source.add({ subject: /^Heartbeat/, action: { type: 'hang' }, times })
+  const taken = target.add({ subject: /^InitProducerId/, action: { type: 'delay', ms: 0 }, times })
+  const mirror = start()
+  // The first one was given up by then, and with it the seat that it stood for.
+  await mirror.until(() => beats.hits >= 2)
+  expect(taken.hits).toBe(0)
+  source.clear()
+  await mirror.until(({ ready }) => ready)
+  expect(taken.hits).toBeGreaterThan(0)
+})
+
 /** Where a shard is killed: in recovery, and at every step of a transaction. */
 const moments = [
   { fencing: 'asking' },

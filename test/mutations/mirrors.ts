@@ -1,0 +1,101 @@
+import type { Mutation } from './mutation.ts'
+
+const chart = (title: string) => ({ file: 'test/machines/shard.test.ts', title })
+const membership = (title: string) => ({ file: 'test/actors/kafka/membership.test.ts', title })
+
+/** Defects of groups, transactions and positions. */
+export const ofMirrors: Readonly<Record<string, Mutation>> = {
+  'fencing without a heartbeat before it': {
+    file: 'src/actors/mirror/writer.ts',
+    find: '      await this.#options.confirm(this.#signal)\n',
+    replace: '',
+    test: {
+      file: 'test/roles/mirror-faults.test.ts',
+      title: 'who has no acknowledged heartbeat takes no transactional id'
+    }
+  },
+  'an answer that asks to rejoin counts as a heartbeat': {
+    file: 'src/actors/kafka/membership.ts',
+    find: '    if (code === REBALANCE_IN_PROGRESS) return\n    if (code !== 0) throw',
+    replace: '    if (code !== 0 && code !== REBALANCE_IN_PROGRESS) throw',
+    test: membership(
+      'a heartbeat that is answered with a rebalance (27) is no proof: standing waits for the next generation'
+    )
+  },
+  'shards kept without a heartbeat for a session': {
+    file: 'src/machines/membership.ts',
+    find: "    'session.expired': { actions: ['reportExpired', 'forgetShards'] }\n",
+    replace: "    'session.expired': {}\n",
+    test: membership('without an acknowledged heartbeat for a session the shards are given up')
+  },
+  'a shard that was taken away goes on': {
+    file: 'src/machines/mirror.ts',
+    find: '        enqueue.stopChild(shardId(shard))\n        enqueue({',
+    replace: '        enqueue({',
+    test: {
+      file: 'test/machines/mirror.test.ts',
+      title: 'a shard that the group took away is stopped at once and no longer fetched'
+    }
+  },
+  'positions read to the last stable offset': {
+    file: 'src/actors/kafka/positions.ts',
+    find: 'timestamp }], READ_UNCOMMITTED, signal)',
+    replace: 'timestamp }], 1, signal)',
+    test: {
+      file: 'test/actors/kafka/positions.test.ts',
+      title:
+        "another writer's open transaction in front is waited for, so that our own record behind it is seen"
+    }
+  },
+  'a transaction without its positions': {
+    file: 'src/actors/mirror/writer.ts',
+    find: 'await this.#session.produce(this.#inBatches(records), this.#signal)',
+    replace: 'await this.#session.produce([], this.#signal)',
+    test: {
+      file: 'test/roles/mirror.test.ts',
+      title: 'drain commits what was fetched, leaves the group, and the next start goes on from there'
+    }
+  },
+  'offsets that left the source are jumped over': {
+    file: 'src/machines/ledger.ts',
+    find: 'if (position.next < spec.logStart)',
+    replace: 'if (position.next < 0)',
+    test: chart('a position below the start of the source log, or of another topic, stops its partition')
+  },
+  'topic ids not compared': {
+    file: 'src/machines/ledger.ts',
+    find: 'before === undefined || now === undefined || before === now',
+    replace: 'before !== now || before === now',
+    test: chart('a position below the start of the source log, or of another topic, stops its partition')
+  },
+  'drained without a commit': {
+    file: 'src/machines/shard.ts',
+    find: "{ guard: 'isClosed', target: 'committing' }",
+    replace: "{ guard: 'isClosed', target: '#shard.drained' }",
+    test: chart('drain produces and commits what was taken, then ends')
+  },
+  'a partition that failed is tried again at once': {
+    file: 'src/machines/ledger.ts',
+    find: "return entry?.standing === 'quarantined' ? { ...ledger, [key]: waiting(entry) } : ledger",
+    replace: 'return ledger',
+    test: chart('a partition that the target fails is quarantined while the shard goes on without it')
+  },
+  'produce goes on after a refused batch': {
+    file: 'src/actors/kafka/sender.ts',
+    find: 'if (isHalted()) {',
+    replace: 'if (batches.length === 0) {',
+    test: {
+      file: 'test/actors/kafka/producer.test.ts',
+      title: 'after a refused batch nothing more is sent, and what was under way is never committed'
+    }
+  },
+  'ids of a transaction not remembered': {
+    file: 'src/actors/ingest/batch.ts',
+    find: 'window?.next(ids, nowMs)',
+    replace: 'window?.next([], nowMs)',
+    test: {
+      file: 'test/actors/ingest/batch.test.ts',
+      title: 'a transaction holds the events, the cursor after them and their ids'
+    }
+  }
+}

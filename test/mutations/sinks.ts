@@ -1,0 +1,75 @@
+import type { Mutation } from './mutation.ts'
+
+const promise = {
+  file: 'test/machines/chain.test.ts',
+  title: 'every reachable situation keeps the promise of the commit log'
+}
+const chain = (title: string) => ({ file: 'test/actors/store/chain.test.ts', title })
+const warehouse = (title: string) => ({ file: 'test/conformance/warehouse.test.ts', title })
+
+/** Defects of the commit log and the loader. */
+export const ofSinks: Readonly<Record<string, Mutation>> = {
+  'committed before it is uploaded': {
+    file: 'src/machines/chain.ts',
+    find: "          target: 'preparing',\n",
+    replace: "          target: 'committing',\n",
+    test: promise
+  },
+  'head moved before the files are visible': {
+    file: 'src/machines/chain.ts',
+    find: "            target: 'publishing',\n            actions: 'advance'",
+    replace: "            target: 'heading',\n            actions: 'advance'",
+    test: promise
+  },
+  'a commit without an answer discards its bytes': {
+    file: 'src/machines/chain.ts',
+    find: "actions: ['countLoss', 'settleDebt', 'reportLost'] }\n        ],\n        onError\n",
+    replace:
+      "actions: ['countLoss', 'settleDebt', 'reportLost'] }\n        ],\n        onError: { target: '#discarding' }\n",
+    test: {
+      file: 'test/machines/chain.test.ts',
+      title: 'a commit without an answer discards nothing'
+    }
+  },
+  'nonces of entries not compared': {
+    file: 'src/actors/store/chain.ts',
+    find: "found.nonce === entry.nonce ? 'won' : 'lost'",
+    replace: "'won'",
+    test: chain('an entry of another writer, or the end of the generation, is a loss')
+  },
+  'a doubtful commit not read back': {
+    file: 'src/actors/store/chain.ts',
+    find: "    if (answer.outcome === 'doubtful') doubt = answer.fault\n",
+    replace: "    if (answer.outcome === 'doubtful') throw answer.fault\n",
+    test: chain('a commit whose reply is lost is won, and its late duplicate too')
+  },
+  'a doubtful commit taken for a success': {
+    file: 'src/actors/store/chain.ts',
+    find: "if (answer.outcome === 'created') return 'won'",
+    replace: "if (answer.outcome !== 'exists') return 'won'",
+    test: chain('a commit that never arrived is tried again with the same bytes')
+  },
+  "HDFS' false taken for a rename": {
+    file: 'src/actors/hdfs/webhdfs.ts',
+    find: "return reply.body.length === 0 || field(jsonOf(reply), 'boolean') === true",
+    replace: 'return reply.status > 0',
+    test: {
+      file: 'test/actors/hdfs/webhdfs.test.ts',
+      title: 'a server that ignores rename options answers with a boolean, which is told'
+    }
+  },
+  'position read without its lock': {
+    file: 'src/actors/redshift/dialect.ts',
+    find: ' FOR UPDATE NOWAIT',
+    replace: '',
+    test: warehouse(
+      'a row that another session holds is busy at once, and its lock ends with an idle session'
+    )
+  },
+  'rows loaded from a position that is not theirs': {
+    file: 'src/actors/redshift/dialect.ts',
+    find: 'SET next_offset = $2, updated_at',
+    replace: 'SET next_offset = $2::bigint + 0 * next_offset - 1, updated_at',
+    test: warehouse('a transaction writes the rows and the position they lead to, each exactly once')
+  }
+}
