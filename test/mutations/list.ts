@@ -3,11 +3,13 @@ import { ofMirrors } from './mirrors.ts'
 import type { Mutation } from './mutation.ts'
 import { ofRecords } from './records.ts'
 import { ofSinks } from './sinks.ts'
+import { ofTopics } from './topics.ts'
 
 /** All of them, by name. */
 export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofRecords,
   ...ofMirrors,
+  ...ofTopics,
   ...ofSinks,
   ...ofBorders
 }

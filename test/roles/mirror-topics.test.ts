@@ -151,12 +151,14 @@ test('configs follow the source, but for what is excluded and what the target ha
   expect(await ownConfigs('target', 'hybrid')).toEqual({ 'retention.ms': '-1', 'compression.type': 'zstd' })
 })
 
-test('configs are left alone when that is off, and one that cannot be set is told', async () => {
+test('configs of existing topics are left alone when that is off, and one that cannot be set is told', async () => {
   await world.createTopic('source', 'hybrid', 1, { 'segment.ms': '1000' })
+  await world.createTopic('source', 'new', 1, { 'segment.ms': '1000', 'retention.ms': '-1' })
   await world.createTopic('target', 'hybrid', 1)
   const idle = startMirror(world, { syncConfigs: false })
   await idle.until(({ ready }) => ready)
   expect(await ownConfigs('target', 'hybrid')).toEqual({})
+  expect(await ownConfigs('target', 'new')).toMatchObject({ 'segment.ms': '1000', 'retention.ms': '-1' })
   idle.kill()
   world.brokers.target.faults.add({
     subject: /^IncrementalAlterConfigs/,
