@@ -40,6 +40,9 @@ export interface RecordCursor {
   /** Where the first header's key length is. */
   readonly headersStart: number
   readonly headersCount: number
+  /** From the key's length to the end of the headers: what a record is, wherever it stands in a batch. */
+  readonly bodyStart: number
+  readonly bodyEnd: number
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -72,7 +75,9 @@ export function forEachRecord(batch: Buffer, visit: (record: RecordCursor) => vo
     valueStart: -1,
     valueEnd: -1,
     headersStart: 0,
-    headersCount: 0
+    headersCount: 0,
+    bodyStart: 0,
+    bodyEnd: 0
   }
   let lastDelta = -1
   for (let index = 0; index < header.count; index++) {
@@ -88,6 +93,8 @@ export function forEachRecord(batch: Buffer, visit: (record: RecordCursor) => vo
     lastDelta = offsetDelta
     record.offset = header.baseOffset + offsetDelta
     record.timestamp = header.logAppendTime ? header.maxTimestamp : header.baseTimestamp + timestampDelta
+    record.bodyStart = reader.at
+    record.bodyEnd = end
     const keyLength = reader.varint()
     record.keyStart = keyLength < 0 ? -1 : reader.at
     record.keyEnd = keyLength < 0 ? -1 : rangeEnd(reader, keyLength)
@@ -169,9 +176,11 @@ export function encodeBatch(records: readonly Record[], options: BatchOptions): 
   const batch = Buffer.allocUnsafe(bytes)
   let position: number = at.records
   for (const record of prepared) position = writeRecord(batch, record, position)
-  if (options.codec === 0) return seal(batch, records, options)
+  const maxTimestamp = records.reduce((max, { timestamp }) => Math.max(max, timestamp), -1)
+  const content = { count: records.length, baseTimestamp: first.timestamp, maxTimestamp }
+  if (options.codec === 0) return seal(batch, content, options)
   const packed = compress(options.codec, batch.subarray(at.records))
-  return seal(Buffer.concat([batch.subarray(0, at.records), packed]), records, options)
+  return seal(Buffer.concat([batch.subarray(0, at.records), packed]), content, options)
 }
 
 /** An upper bound of the bytes a record takes in an uncompressed batch, without the batch's header. */
@@ -217,9 +226,16 @@ function writeRecord(target: Buffer, prepared: PreparedRecord, start: number): n
   return position
 }
 
-function seal(batch: Buffer, records: readonly Record[], options: BatchOptions): Buffer {
-  let maxTimestamp = -1
-  for (const { timestamp } of records) maxTimestamp = Math.max(maxTimestamp, timestamp)
+/** What the header of a batch says of its records. */
+export interface BatchContent {
+  readonly count: number
+  /** Of the first record. */
+  readonly baseTimestamp: number
+  readonly maxTimestamp: number
+}
+
+/** Writes the header of a batch whose records are in place: base offset 0, CreateTime. */
+export function seal(batch: Buffer, content: BatchContent, options: BatchOptions): Buffer {
   writeInt64(batch, 0, at.baseOffset)
   batch.writeInt32BE(batch.length - at.leaderEpoch, at.length)
   batch.writeInt32BE(-1, at.leaderEpoch)
@@ -227,13 +243,13 @@ function seal(batch: Buffer, records: readonly Record[], options: BatchOptions):
   const transactional = options.transactional === true ? bit.transactional : 0
   const control = options.control === true ? bit.control : 0
   batch.writeInt16BE(options.codec | transactional | control, at.attributes)
-  batch.writeInt32BE(records.length - 1, at.lastOffsetDelta)
-  writeInt64(batch, records[0]?.timestamp ?? -1, at.baseTimestamp)
-  writeInt64(batch, maxTimestamp, at.maxTimestamp)
+  batch.writeInt32BE(content.count - 1, at.lastOffsetDelta)
+  writeInt64(batch, content.baseTimestamp, at.baseTimestamp)
+  writeInt64(batch, content.maxTimestamp, at.maxTimestamp)
   writeInt64(batch, options.producerId ?? -1, at.producerId)
   batch.writeInt16BE(options.producerEpoch ?? -1, at.producerEpoch)
   batch.writeInt32BE(options.baseSequence ?? -1, at.baseSequence)
-  batch.writeInt32BE(records.length, at.count)
+  batch.writeInt32BE(content.count, at.count)
   batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc)
   return batch
 }

@@ -4,6 +4,7 @@ import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { OutgoingBatch } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
+import type { Paths } from './run.ts'
 import { Walk } from './walk.ts'
 
 /** Batches on their way out, under the target's names, and the credits that keep their bytes. */
@@ -30,16 +31,21 @@ const LOAD_BYTES_MAX = 16 * 1024 * 1024
 
 /**
  * Where fetched slices become batches to produce: each batch is judged by its header, and each partition is taken in
- * offset order without a gap or a repeat, whatever the fetcher delivers. No payload byte is read or copied. What does
- * not fit into the load waits, with its credits, for the next one.
+ * offset order without a gap or a repeat, whatever the fetcher delivers. No payload byte of a batch
+ * that passes is read or copied. What does not fit into the load waits, with its credits, for the next one.
  */
 export class Intake {
+  readonly #paths: Paths
   readonly #expected = new Map<string, Expected>()
   #waiting: Walk[] = []
   #batches: OutgoingBatch[] = []
   #leases: Lease[] = []
   #records = 0
   #bytes = 0
+
+  constructor(paths: Paths) {
+    this.#paths = paths
+  }
 
   expect(partitions: readonly Expectation[]): void {
     for (const { topic, partition, ...expected } of partitions) {
@@ -62,7 +68,7 @@ export class Intake {
    * when offsets are missing between two slices: nothing but a restore tells then where to go on.
    */
   take(slices: readonly FetchedSlice[]): Taken[] {
-    for (const slice of slices) this.#waiting.push(new Walk(slice))
+    for (const slice of slices) this.#waiting.push(new Walk(slice, this.#paths))
     return this.takeMore()
   }
 

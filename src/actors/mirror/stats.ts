@@ -6,6 +6,9 @@ import { tp } from '../kafka/topic-partition.ts'
 export class MirrorStats {
   readonly counters = {
     recordsRead: 0,
+    batchesPassed: 0,
+    batchesMerged: 0,
+    batchesDecoded: 0,
     recordsWritten: 0,
     bytesWritten: 0,
     transactionsCommitted: 0,

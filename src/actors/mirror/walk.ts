@@ -2,9 +2,10 @@ import { toFault } from '../../errors.ts'
 import type { Stop } from '../../machines/ledger.ts'
 import type { Expectation } from '../../machines/shard-protocol.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
-import { batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
+import { type BatchHeader, batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
+import { type Paths, Run } from './run.ts'
 
 /** What one stretch of a walk came to. */
 export interface Stretch {
@@ -21,19 +22,21 @@ export interface Stretch {
 
 /**
  * The way through one slice, in as many stretches as it takes: batches are judged by their headers, in order, and what
- * is known of aborted transactions goes along. The slice's credit is given back when the walk has ended and every
- * stretch that took batches has been let go.
+ * is known of aborted transactions goes along; what cannot pass as it is, or is too small to be worth it, is taken apart.
+ * The slice's credit is given back when the walk has ended and every stretch that took batches has been let go.
  */
 export class Walk {
   readonly slice: FetchedSlice
+  readonly #paths: Paths
   readonly #batches: Generator<Buffer, void, undefined>
   readonly #aborted: AbortedFilter
   #holders = 1
   #isOver = false
   #isBegun = false
 
-  constructor(slice: FetchedSlice) {
+  constructor(slice: FetchedSlice, paths: Paths) {
     this.slice = slice
+    this.#paths = paths
     this.#batches = batchesOf(slice.recordSet)
     this.#aborted = new AbortedFilter(slice.aborted)
   }
@@ -54,32 +57,48 @@ export class Walk {
     keep: (batch: Buffer, records: number) => 'more' | 'enough'
   ): Stretch {
     this.#isBegun = true
-    let [next, leaderEpoch, records, bytes] = [offset, -1, 0, 0]
-    const reached = () => ({ next, leaderEpoch, records, bytes })
+    const run = new Run(this.#paths)
+    let [next, leaderEpoch, records, bytes, isEnough] = [offset, -1, 0, 0, false]
+    const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, ...(stop && { stop }) })
+    const letGo = (): Stop | undefined => {
+      const { batches, failure } = run.take(maxBytes)
+      for (const made of batches) {
+        records += made.records
+        bytes += made.batch.length
+        if (keep(made.batch, made.records) === 'enough') isEnough = true
+      }
+      if (failure === undefined) return undefined
+      next = failure.offset
+      leaderEpoch = failure.leaderEpoch
+      return failure.stop
+    }
+    const ended = (stop: Stop | undefined) => {
+      this.end()
+      return reached(stop)
+    }
     try {
       for (let step = this.#batches.next(); step.done !== true; step = this.#batches.next()) {
         const batch = step.value
         const header = readHeader(batch, 0)
         const passing = judge(header, next, this.#aborted.isAborted(header), maxBytes)
         if (passing === 'below-position') continue
-        const isCopied = passing === 'pass'
-        if (!isCopied && !isPassedOver(passing)) {
-          this.end()
-          return { ...reached(), stop: { standing: 'held', reason: reasonOf(passing, header.baseOffset) } }
-        }
+        if (passing === 'decode:magic') return ended(letGo() ?? oldFormat(header))
+        const isCopied = !isPassedOver(passing)
+        const piece = { batch, header, from: next, passes: passing === 'pass', epochBefore: leaderEpoch }
+        const stop = isCopied && !run.fits(piece) ? letGo() : undefined
+        if (stop !== undefined) return ended(stop)
         next = header.lastOffset + 1
         leaderEpoch = header.leaderEpoch
-        if (!isCopied) continue
-        records += header.count
-        bytes += batch.length
-        if (keep(batch, header.count) === 'enough') return reached()
+        if (isCopied) run.add(piece)
+        if (!run.isFull && !isEnough) continue
+        const stopped = letGo()
+        if (stopped !== undefined) return ended(stopped)
+        if (isEnough) return reached()
       }
     } catch (error) {
-      this.end()
-      return { ...reached(), stop: { standing: 'source-corrupt', reason: toFault(error).message } }
+      return ended(letGo() ?? { standing: 'source-corrupt', reason: toFault(error).message })
     }
-    this.end()
-    return reached()
+    return ended(letGo())
   }
 
   /** Walks no further. */
@@ -117,6 +136,9 @@ function isPassedOver(passing: Passing): boolean {
   return passing === 'control' || passing === 'aborted' || passing === 'decode:empty'
 }
 
-function reasonOf(passing: Passing, offset: number): string {
-  return `the batch at offset ${offset} cannot be passed on as it is (${passing.replace('decode:', '')})`
+function oldFormat({ magic, baseOffset }: BatchHeader): Stop {
+  return {
+    standing: 'held',
+    reason: `the batch at offset ${baseOffset} cannot be passed on as it is (format ${magic})`
+  }
 }

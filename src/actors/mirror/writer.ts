@@ -62,7 +62,7 @@ class ShardWriter {
   readonly #signal: AbortSignal
   readonly #report: (event: WriterReport) => void
   readonly #session: TransactionSession
-  readonly #intake = new Intake()
+  readonly #intake: Intake
   /** What source topics are called on the target. */
   readonly #names = new TopicNames()
   /** What the next `produce` is about. */
@@ -75,6 +75,7 @@ class ShardWriter {
 
   constructor(options: WriterOptions, { input, signal, report, receive }: Scope) {
     this.#options = options
+    this.#intake = new Intake(options.stats.counters)
     this.#shard = input.shard
     this.#signal = signal
     this.#report = report

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { ByteBudget } from '../../../src/actors/budget.ts'
 import type { FetchedSlice } from '../../../src/actors/kafka/fetcher.ts'
-import { Intake } from '../../../src/actors/mirror/intake.ts'
-import { at, bit, readHeader } from '../../../src/records/batch.ts'
+import { Intake, type Load } from '../../../src/actors/mirror/intake.ts'
+import type { Paths } from '../../../src/actors/mirror/run.ts'
+import { at, bit, type Codec, readHeader } from '../../../src/records/batch.ts'
 import { writeInt64 } from '../../../src/records/bytes.ts'
-import { encodeBatch } from '../../../src/records/record.ts'
+import { crc32c } from '../../../src/records/crc32c.ts'
+import { decodeRecords, encodeBatch } from '../../../src/records/record.ts'
 
 /** What a batch of a source is, as far as passing it on goes. */
 interface Kind {
@@ -15,30 +17,43 @@ interface Kind {
   readonly attributes?: number
   /** Offsets at its end that compaction took away. */
   readonly gap?: number
+  /** Of each value. */
+  readonly bytes?: number
+  readonly codec?: Codec
 }
 
+/** Values begin with their offset. */
 function batchAt(
   offset: number,
-  { records, producer = -1, control = false, attributes = 0, gap = 0 }: Kind
+  { records, producer = -1, control = false, attributes = 0, gap = 0, bytes = 8, codec = 0 }: Kind
 ): Buffer {
-  const record = { key: Buffer.from('k'), value: Buffer.from(`${offset}`), headers: [], timestamp: 1 }
+  const record = (index: number) => ({
+    key: Buffer.from('k'),
+    value: Buffer.from(`${offset + index} `.padEnd(bytes, '.')),
+    headers: [],
+    timestamp: 1
+  })
   const batch = encodeBatch(
-    Array.from({ length: records }, () => record),
-    {
-      codec: 0,
-      producerId: producer,
-      transactional: producer >= 0,
-      control
-    }
+    Array.from({ length: records }, (_, index) => record(index)),
+    { codec, producerId: producer, transactional: producer >= 0, control }
   )
   writeInt64(batch, offset, at.baseOffset)
   batch.writeInt32BE(5, at.leaderEpoch)
   batch.writeInt16BE(batch.readInt16BE(at.attributes) | attributes, at.attributes)
   batch.writeInt32BE(records - 1 + gap, at.lastOffsetDelta)
+  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc)
   return batch
 }
 
-const budget = new ByteBudget(1 << 20)
+/** More than is worth merging. */
+const LARGE = 20_000
+
+const offsetsIn = ({ batches }: Load): number[] =>
+  batches.flatMap(({ batch }) => decodeRecords(batch).map(({ value }) => Number.parseInt(String(value), 10)))
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
+
+const budget = new ByteBudget(1 << 26)
 
 function sliceOf(
   fetchOffset: number,
@@ -65,20 +80,25 @@ function sliceOf(
   }
 }
 
-function intakeAt(offset: number, maxBytes = 10_000): Intake {
-  const intake = new Intake()
+let paths: Paths
+beforeEach(() => {
+  paths = { batchesPassed: 0, batchesMerged: 0, batchesDecoded: 0 }
+})
+
+function intakeAt(offset: number, maxBytes = 100_000): Intake {
+  const intake = new Intake(paths)
   intake.expect([{ topic: 't', partition: 0, offset, generation: 1, targetTopic: 't', maxBytes }])
   return intake
 }
 
-test('batches go on as they are; markers, aborted and emptied ones only move the position', () => {
+test('large batches go on as they are; markers, aborted and emptied ones only move the position', () => {
   const intake = intakeAt(10)
   const marker = { records: 1, producer: 7, control: true }
   const batches = [
-    batchAt(10, { records: 2 }),
+    batchAt(10, { records: 2, bytes: LARGE }),
     batchAt(12, { records: 3, producer: 7 }),
     batchAt(15, marker),
-    batchAt(16, { records: 1, producer: 7 }),
+    batchAt(16, { records: 1, producer: 7, bytes: LARGE }),
     batchAt(17, marker)
   ]
   const [taken] = intake.take([sliceOf(10, batches, { aborted: [{ producerId: 7, firstOffset: 12 }] })])
@@ -86,20 +106,68 @@ test('batches go on as they are; markers, aborted and emptied ones only move the
   const load = intake.unload()
   expect(load.batches.map(({ batch }) => readHeader(batch, 0).baseOffset)).toEqual([10, 16])
   for (const { batch } of load.batches) expect(batches.some((one) => one.equals(batch))).toBe(true)
+  expect(paths).toEqual({ batchesPassed: 2, batchesMerged: 0, batchesDecoded: 0 })
+})
+
+test('small neighbours go on together, of one codec and never past a large one; a small one alone as it is', () => {
+  const intake = intakeAt(0)
+  const batches = [
+    ...[0, 1, 2].map((offset) => batchAt(offset, { records: 1 })),
+    ...[3, 4].map((offset) => batchAt(offset, { records: 1, codec: 4, bytes: 600 })),
+    batchAt(5, { records: 1, bytes: LARGE }),
+    batchAt(6, { records: 1 })
+  ]
+  expect(intake.take([sliceOf(0, batches)])).toMatchObject([{ next: 7, records: 7 }])
+  const load = intake.unload()
+  expect(load.batches.map(({ batch }) => readHeader(batch, 0).count)).toEqual([3, 2, 1, 1])
+  expect(load.batches.map(({ batch }) => readHeader(batch, 0).codec)).toEqual([0, 4, 0, 0])
+  expect(offsetsIn(load)).toEqual(range(0, 7))
+  expect(paths).toEqual({ batchesPassed: 2, batchesMerged: 5, batchesDecoded: 0 })
 })
 
 test.each([
-  ['offset gaps', batchAt(12, { records: 2, gap: 1 }), 'offset-gaps'],
-  ['log append time', batchAt(12, { records: 1, attributes: bit.logAppendTime }), 'log-append-time'],
-  ['too many bytes', batchAt(12, { records: 100 }), 'too-large']
-])('a batch with %s ends its partition where it lies', (_, batch, why) => {
-  const intake = intakeAt(10, 500)
-  const [taken] = intake.take([
-    sliceOf(10, [batchAt(10, { records: 2 }), batch, batchAt(200, { records: 1 })])
+  ['offset gaps', batchAt(12, { records: 20, gap: 1 }), 10, 33],
+  ['log append time', batchAt(12, { records: 20, attributes: bit.logAppendTime, bytes: LARGE }), 10, 32],
+  ['more bytes than the target allows', batchAt(12, { records: 20, bytes: LARGE }), 10, 32],
+  ['the position in its middle', batchAt(12, { records: 20 }), 17, 32]
+])('a batch with %s is taken apart', (_, batch, position, next) => {
+  const intake = intakeAt(position)
+  const slice = sliceOf(position, [batchAt(10, { records: 2 }), batch])
+  expect(intake.take([slice])).toMatchObject([{ next, records: 32 - position }])
+  const load = intake.unload()
+  expect(offsetsIn(load)).toEqual(range(position, 32))
+  for (const made of load.batches) {
+    const { lastOffsetDelta, count, logAppendTime, length } = readHeader(made.batch, 0)
+    expect({ lastOffsetDelta, logAppendTime }).toEqual({ lastOffsetDelta: count - 1, logAppendTime: false })
+    expect(length).toBeLessThanOrEqual(100_000)
+  }
+  expect(paths.batchesDecoded).toBe(1)
+})
+
+test('a record larger than the target allows ends its partition there, and what came before it goes on', () => {
+  const intake = intakeAt(0, 5_000)
+  const slice = sliceOf(0, [
+    batchAt(0, { records: 2 }),
+    batchAt(2, { records: 3 }),
+    batchAt(5, { records: 1, bytes: LARGE }),
+    batchAt(6, { records: 1 })
   ])
-  expect(taken).toMatchObject({ next: 12, records: 2, stop: { standing: 'held' } })
-  expect(taken?.stop?.reason).toContain(`(${why})`)
-  expect(intake.take([sliceOf(12, [batch])]), 'nothing more is taken').toEqual([])
+  const [taken] = intake.take([slice])
+  expect(taken).toMatchObject({ next: 5, records: 5, leaderEpoch: 5, stop: { standing: 'rejected' } })
+  expect(taken?.stop?.reason).toMatch(/^the record at offset 5 takes 200\d\d bytes, the target allows 5000$/)
+  expect(offsetsIn(intake.unload())).toEqual(range(0, 5))
+  expect(intake.take([sliceOf(5, [batchAt(5, { records: 1 })])]), 'nothing more is taken').toEqual([])
+})
+
+test('a damaged batch among small ones ends its partition there, and what came before it goes on', () => {
+  const intake = intakeAt(0)
+  const damaged = batchAt(3, { records: 2 })
+  damaged[damaged.length - 1] = 0xff
+  const slice = sliceOf(0, [...[0, 1, 2].map((offset) => batchAt(offset, { records: 1 })), damaged])
+  const [taken] = intake.take([slice])
+  expect(taken).toMatchObject({ next: 3, records: 3, stop: { standing: 'source-corrupt' } })
+  expect(taken?.stop?.reason).toContain('offset 3')
+  expect(offsetsIn(intake.unload())).toEqual([0, 1, 2])
 })
 
 test('a slice that is missing its beginning is no slice to go on with', () => {
@@ -161,9 +229,7 @@ test('however a log is cut into slices, every batch is taken once and in order, 
       }
       const load = intake.unload()
       expect(intake.takeMore()).toEqual([])
-      expect(load.batches.map(({ batch }) => readHeader(batch, 0).baseOffset)).toEqual(
-        batches.map((batch) => readHeader(batch, 0).baseOffset)
-      )
+      expect(offsetsIn(load)).toEqual(range(0, offset))
       expect(load.records).toBe(offset)
       for (const lease of load.leases) lease.release()
       expect(intake.unload()).toEqual({ batches: [], leases: [], records: 0, bytes: 0 })
@@ -171,33 +237,31 @@ test('however a log is cut into slices, every batch is taken once and in order, 
   )
 })
 
-/** 2,500 batches of one record, in two slices; those of producer 7 before offset 1,500 are of an aborted transaction. */
-function manyTinySlices(): FetchedSlice[] {
-  const producerOf = (offset: number) => (offset === 5 || offset === 1_600 ? { producer: 7 } : {})
+/** 1,250 large batches in two slices; those of producer 7 before offset 750 are of an aborted transaction. */
+function manySlices(): FetchedSlice[] {
+  const producerOf = (offset: number) => (offset === 5 || offset === 800 ? { producer: 7 } : {})
   const marker = { producer: 7, control: true }
-  const batches = Array.from({ length: 2_500 }, (_, offset) =>
-    batchAt(offset, { records: 1, ...(offset === 1_500 ? marker : producerOf(offset)) })
+  const batches = range(0, 1_250).map((offset) =>
+    batchAt(offset, { records: 1, ...(offset === 750 ? marker : { bytes: LARGE, ...producerOf(offset) }) })
   )
   const aborted = [{ producerId: 7, firstOffset: 5 }]
-  return [sliceOf(0, batches.slice(0, 2_000), { aborted }), sliceOf(2_000, batches.slice(2_000))]
+  return [sliceOf(0, batches.slice(0, 1_000), { aborted }), sliceOf(1_000, batches.slice(1_000))]
 }
 
-test('more batches than a transaction should hold go in several loads, each reported when it is there', () => {
+test('more bytes than a transaction should hold go in several loads, each reported when it is there', () => {
   const intake = intakeAt(0)
-  const slices = manyTinySlices()
+  const slices = manySlices()
   const [first] = intake.take(slices)
-  expect(first).toMatchObject({ from: 0, next: 1_001, records: 1_000 })
+  const next = first?.next ?? 0
+  expect(next).toBeGreaterThan(800)
+  expect(next).toBeLessThan(900)
   const loads = [intake.unload()]
-  const taken = intake.takeMore()
-  expect(taken).toMatchObject([
-    { from: 1_001, next: 2_000 },
-    { from: 2_000, next: 2_002, records: 2 }
+  expect(intake.takeMore()).toMatchObject([
+    { from: next, next: 1_000 },
+    { from: 1_000, next: 1_250 }
   ])
   loads.push(intake.unload())
-  expect(intake.takeMore()).toMatchObject([{ from: 2_002, next: 2_500 }])
-  loads.push(intake.unload())
-  const offsets = loads.flatMap(({ batches }) => batches.map(({ batch }) => readHeader(batch, 0).baseOffset))
-  expect(offsets).toEqual(Array.from({ length: 2_500 }, (_, n) => n).filter((n) => n !== 5 && n !== 1_500))
+  expect(loads.flatMap(offsetsIn)).toEqual(range(0, 1_250).filter((n) => n !== 5 && n !== 750))
   expect(slices.every(({ lease }) => lease.bytes > 0)).toBe(true)
   for (const { leases } of loads) for (const lease of leases) lease.release()
   expect(slices.map(({ lease }) => lease.bytes)).toEqual([0, 0])
@@ -205,14 +269,14 @@ test('more batches than a transaction should hold go in several loads, each repo
 
 test('what waits for room is given back when its partition is forgotten or the intake closes', () => {
   const intake = intakeAt(0)
-  const slices = manyTinySlices()
+  const slices = manySlices()
   intake.take(slices)
   intake.forget([{ topic: 't', partition: 0 }])
   expect(slices.map(({ lease }) => lease.bytes > 0)).toEqual([true, false])
   for (const lease of intake.unload().leases) lease.release()
   expect(slices[0]?.lease.bytes).toBe(0)
-  const others = manyTinySlices()
-  intake.expect([{ topic: 't', partition: 0, offset: 0, generation: 1, targetTopic: 't', maxBytes: 10_000 }])
+  const others = manySlices()
+  intake.expect([{ topic: 't', partition: 0, offset: 0, generation: 1, targetTopic: 't', maxBytes: 100_000 }])
   intake.take(others)
   intake.close()
   expect(others.map(({ lease }) => lease.bytes)).toEqual([0, 0])
