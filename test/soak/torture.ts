@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { SetRule } from '../tools/proxy.ts'
 
 /** One way to torture a world of workers and services. */
 export interface Disturbance<World> {
@@ -63,8 +62,8 @@ export function choose<T>(values: readonly T[], random: () => number): T {
 const MEETING_MS_MAX = 20_000
 
 /** Whether a proxy's rule met what it aims at, within a time in which it should. */
-export async function hasMet(set: SetRule, times: number): Promise<boolean> {
+export async function hasMet(isMet: () => boolean): Promise<boolean> {
   const deadline = Date.now() + MEETING_MS_MAX
-  while (set.hits < times && Date.now() < deadline) await delay(20)
-  return set.hits >= times
+  while (!isMet() && Date.now() < deadline) await delay(20)
+  return isMet()
 }

@@ -147,28 +147,37 @@ function rotated(leader: number): number[] {
   return [1, 2].map((step) => ((leader - 1 + step) % 3) + 1)
 }
 
-/** All requests of a mirror on whose outcome something hangs. */
-const REQUESTS = [
-  ...['Produce', 'Fetch', 'EndTxn', 'AddPartitionsToTxn', 'InitProducerId', 'Metadata', 'FindCoordinator'],
-  ...['Heartbeat', 'JoinGroup', 'SyncGroup', 'ListOffsets', 'OffsetForLeaderEpoch', 'ApiVersions']
+/** Requests of a mirror that flows. */
+const USUAL = [
+  'Produce',
+  'Fetch',
+  'EndTxn',
+  'AddPartitionsToTxn',
+  'Heartbeat',
+  'Metadata',
+  'ListOffsets'
+] as const
+/** Requests of one that starts or recovers. */
+const RARE = [
+  ...['InitProducerId', 'FindCoordinator', 'JoinGroup', 'SyncGroup', 'ApiVersions'],
+  ...['Fetch', 'ListOffsets', 'Metadata']
 ] as const
 
+/** Requests meet a fault at whichever broker they come to; the rare ones while a worker that was killed starts again. */
 function toRequests(name: string, fault: (random: () => number) => ProxyRule['fault']): MirrorDisturbance {
   return {
     name,
     times: 20,
     run: async (pair, random) => {
-      const request = choose(REQUESTS, random)
+      const isStarting = random() < 0.5
+      const request = choose<string>(isStarting ? RARE : USUAL, random)
       const times = 1 + Math.floor(random() * 3)
       const rule = { fault: fault(random), match: new RegExp(`^${request}$`), times }
-      const node = choose(nodesOf(pair), random)
-      const set = node.proxy?.set(rule)
-      if (set === undefined) throw new Error('the broker has no proxy')
-      // Most of these requests are made when connections are new.
-      if (random() < 0.5) node.proxy?.cut()
-      const met = await hasMet(set, 1)
-      set.remove()
-      const what = `${times} × ${request} at ${node === pair.one.node ? 'the single broker' : `broker ${node.id}`}`
+      const set = nodesOf(pair).flatMap(({ proxy }) => (proxy === undefined ? [] : [proxy.set(rule)]))
+      if (isStarting) await choose(pair.workers, random).killAndStart()
+      const met = await hasMet(() => set.some(({ hits }) => hits > 0))
+      for (const one of set) one.remove()
+      const what = `${request}${isStarting ? ' of a worker that starts' : ''}, ${times} at each broker`
       return { met, recoveredMs: await pair.flowing(`${name}: ${what}`), what }
     }
   }

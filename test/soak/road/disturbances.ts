@@ -97,7 +97,7 @@ function byProxy(name: string, aim: (random: () => number) => Aim): RoadDisturba
       const proxy = road.services.proxies[place]
       const set = proxy.set(rule)
       if (cut) proxy.cut()
-      const met = await hasMet(set, rule.times ?? 1)
+      const met = await hasMet(() => set.hits >= (rule.times ?? 1))
       set.remove()
       const what = `${place} ${rule.match?.source ?? ''}`.trim()
       return { met, recoveredMs: await recovery(road, `${name}: ${what}`), what }
