@@ -65,6 +65,7 @@ export function mirrorTable() {
       syncConfigs: it.sync_configs,
       configExclude: it.config_exclude,
       syncAcls: it.sync_acls,
+      rules: [],
       commitIntervalMs: it.commit_interval,
       commitBytes: it.commit_bytes,
       shards: it.shards,

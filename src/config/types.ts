@@ -1,7 +1,9 @@
 import type { Naming } from './naming.ts'
+import type { RuleConfig } from './rules.ts'
 import type { Secret } from './secret.ts'
 
 export type { Naming } from './naming.ts'
+export type { RuleConfig } from './rules.ts'
 
 /**
  * The whole configuration, checked, with every default filled in, deeply frozen.
@@ -136,6 +138,8 @@ export interface MirrorConfig {
   /** Names or regular expressions, as `topics`, of topic configs that are left alone. */
   readonly configExclude: readonly string[]
   readonly syncAcls: boolean
+  /** What is done with which topics: see `rulesFor`. */
+  readonly rules: readonly RuleConfig[]
   readonly commitIntervalMs: number
   readonly commitBytes: number
   readonly shards: number

@@ -10,6 +10,7 @@ import { MirrorStats } from '../actors/mirror/stats.ts'
 import { type ScopeOptions, Scopes } from '../actors/mirror/topics/scopes.ts'
 import { createTopology } from '../actors/mirror/topology.ts'
 import { createWriter } from '../actors/mirror/writer.ts'
+import { rulesFor } from '../config/rules.ts'
 import type { MirrorConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
 import { type MirrorInput, mirrorMachine } from '../machines/mirror.ts'
@@ -116,6 +117,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, st
       }),
       topology: createTopology({
         ...config,
+        rulesOf: rulesFor(config.rules),
         source,
         target,
         planner: (from, signal) => scopes.planner(from, signal),

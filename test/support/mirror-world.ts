@@ -15,6 +15,7 @@ const config: MirrorConfig = {
   syncConfigs: true,
   configExclude: [],
   syncAcls: false,
+  rules: [],
   commitIntervalMs: 30,
   commitBytes: 1 << 20,
   shards: 4,

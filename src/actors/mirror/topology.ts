@@ -1,6 +1,5 @@
 import { type Fault, toFault } from '../../errors.ts'
 import type { PlacedPartition, TopologyReport } from '../../machines/mirror.ts'
-import { plainRules } from '../../machines/topic-rules.ts'
 import { shardOf } from '../kafka/assignor.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster, Metadata, TopicMetadata } from '../kafka/cluster.ts'
@@ -148,18 +147,15 @@ class Look {
     }
   }
 
-  #place(
-    { name, target }: PlannedTopic,
-    here: TopicMetadata | undefined,
-    place: Place | undefined
-  ): PlacedPartition[] {
+  #place(topic: PlannedTopic, here: TopicMetadata | undefined, place: Place | undefined): PlacedPartition[] {
+    const { name, target } = topic
     const { there, maxBytes } = place ?? {}
     return (here?.partitions ?? []).flatMap(({ partition }) => {
       const key = tp(name, partition)
       const logStart = this.#offsets.startOf(key)
       // Nobody knows yet where it begins: its first leader will tell.
       if (logStart === undefined || maxBytes === undefined) return []
-      const reason = place?.hold ?? this.#lackOf(target, partition, place)
+      const reason = place?.hold ?? this.#lackOf(topic, partition, place)
       const stall = this.#offsets.stallOf(key)
       return [
         {
@@ -173,7 +169,7 @@ class Look {
           targetTopic: target,
           targetPartitions: there?.partitions.length ?? 0,
           targetMaxBytes: maxBytes,
-          rules: plainRules,
+          rules: this.#options.rulesOf(name),
           ...(reason === undefined ? {} : { hold: reason }),
           ...(stall === undefined ? {} : { stall })
         }
@@ -181,7 +177,8 @@ class Look {
     })
   }
 
-  #lackOf(target: string, partition: number, place: Place | undefined): string | undefined {
+  #lackOf({ name, target }: PlannedTopic, partition: number, place: Place | undefined): string | undefined {
+    if (this.#options.rulesOf(name).partitioning === 'hash') return undefined
     const { partitions } = place?.there ?? { partitions: [] }
     if (partitions.some((one) => one.partition === partition)) return undefined
     const few = `topic ${target} has only ${partitions.length} partitions on ${this.#options.target.name}`

@@ -6,6 +6,7 @@ import { Planner } from '../../../src/actors/mirror/topics/plan.ts'
 import { createTopology } from '../../../src/actors/mirror/topology.ts'
 import { type ClusterRef, legOf } from '../../../src/config/circles.ts'
 import type { TopologyReport, TopologySeen } from '../../../src/machines/mirror.ts'
+import { plainRules } from '../../../src/machines/topic-rules.ts'
 
 const topic = (id: string | undefined): TopicMetadata => ({
   id,
@@ -58,6 +59,7 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
     syncConfigs: true,
     configExclude: [],
     syncAcls: false,
+    rulesOf: (name) => ({ ...plainRules, filter: `${name} in key` }),
     refreshIntervalMs: 1,
     now: () => now().at
   })
@@ -97,4 +99,9 @@ test('a cluster without topic ids is told: there a topic that is created anew go
   expect((await looksAt([quiet], { source: 'a', target: undefined }))[0]?.notes).toEqual([
     'cluster target has no topic ids: a topic that is created anew there goes unnoticed'
   ])
+})
+
+test('a partition carries the rules of its topic', async () => {
+  const [look] = await looksAt([{ lastStable: 0, highWatermark: 0, at: 0 }])
+  expect(look?.partitions.map(({ rules }) => rules.filter)).toEqual(['t in key'])
 })

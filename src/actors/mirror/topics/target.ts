@@ -1,4 +1,5 @@
 import { Fault, toFault } from '../../../errors.ts'
+import type { TopicRules } from '../../../machines/topic-rules.ts'
 import { alterTopic, type ConfigEntries, describeTopics, growTopic } from '../../kafka/admin.ts'
 import type { Cluster, Metadata, TopicMetadata } from '../../kafka/cluster.ts'
 import { kafkaFault } from '../../kafka/errors.ts'
@@ -15,6 +16,8 @@ export interface TargetOptions {
   readonly syncConfigs: boolean
   /** Configs that are left alone. */
   readonly configExclude: readonly string[]
+  /** What the config wants to be done with a source topic. */
+  readonly rulesOf: (topic: string) => TopicRules
 }
 
 /** What the target has for one topic of the source. */
@@ -144,9 +147,11 @@ export class TargetTopics {
 
   /** Grows topics that have fewer partitions than their sources; tells what becomes of the missing ones. */
   async #grow(topics: readonly PlannedTopic[], from: Metadata, to: Metadata): Promise<Map<string, string>> {
-    const { target, createTopics } = this.#options
+    const { target, createTopics, rulesOf } = this.#options
     const lacking = new Map<string, string>()
     for (const { name, target: copy } of topics) {
+      // Where keys go by their hash, the number of partitions is the target's own, and growing it would move them.
+      if (rulesOf(name).partitioning === 'hash') continue
       const wanted = from.topics.get(name)?.partitions.length ?? 0
       if (wanted <= (to.topics.get(copy)?.partitions.length ?? 0)) continue
       if (!createTopics) lacking.set(name, 'and create_topics is off')
