@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { brokerSetting, describeTopics } from '../../src/actors/kafka/admin.ts'
 import { appendRecord } from '../../src/actors/kafka/append.ts'
@@ -212,6 +213,15 @@ test('a mirror of another process that copies the other way is seen in its posit
   forth.kill()
   const again = startMirror(world, {}, 'worker-1')
   await again.until(({ ready }) => ready)
+})
+
+test('of two that start at the same time and would close a circle, one is refused', async () => {
+  await world.createTopic('source', 'hybrid', 1)
+  const both = [startMirror(world, {}, 'worker-1'), startMirror(world, reverse, 'worker-2', 'back')]
+  const isRefused = () => both.some((mirror) => mirror.failure() !== undefined)
+  await untilAsync(async () => (await pause(10, isRefused())) === true)
+  const codes = both.map((mirror) => mirror.failure()).filter((failure) => failure !== undefined)
+  for (const failure of codes) expect(failure).toMatchObject({ code: 'mirror-circle' })
 })
 
 test('two mirrors with prefixes go both ways', async () => {

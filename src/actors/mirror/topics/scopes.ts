@@ -67,6 +67,10 @@ export class Scopes {
   /** Looks for mirrors that write to our source. Rejects with `mirror-circle` when records would come round. */
   async check(signal: AbortSignal): Promise<void> {
     this.#refs = await this.#identify(signal)
+    await this.#look(signal)
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
     const metadata = await this.#options.source.metadata(signal)
     const faults = await this.#learn(metadata, signal)
     const passing = faults.find(({ retryable }) => retryable)
@@ -87,7 +91,7 @@ export class Scopes {
     const { target, positionsTopic, now } = this.#options
     await this.#tell(signal)
     try {
-      await this.check(signal)
+      await this.#look(signal)
     } catch (error) {
       if (toFault(error).code === 'mirror-circle') {
         await appendRecord(target, { topic: positionsTopic, partition: 0 }, scopeTombstone(now()), signal)
