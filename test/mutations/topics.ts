@@ -34,6 +34,12 @@ export const ofTopics: Readonly<Record<string, Mutation>> = {
       'a mirror of another process that copies the other way is seen in its positions, and the path is told'
     )
   },
+  'topics: no second look for other mirrors': {
+    file: 'src/actors/mirror/topics/scopes.ts',
+    find: '    try {\n      await this.#look(signal)\n',
+    replace: '    try {\n',
+    test: role('of two that start at the same time and would close a circle, one is refused')
+  },
   'topics: two into one name': {
     file: 'src/actors/mirror/topics/plan.ts',
     find: '    if (owner !== name)\n',
