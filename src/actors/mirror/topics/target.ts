@@ -95,7 +95,8 @@ export class TargetTopics {
     )
     const notes = existing.flatMap(({ target }) => this.#known.get(target)?.notes ?? [])
     const hasCreated = missing.length > uncreated.size
-    const hasGrown = [...ungrown.values()].some((reason) => reason === GROWING)
+    // What cannot be grown may have been grown a moment ago by somebody else.
+    const hasGrown = this.#options.createTopics && ungrown.size > 0
     return { byName, notes, isSettled: !hasCreated && !hasGrown }
   }
 
@@ -157,7 +158,7 @@ export class TargetTopics {
       if (!createTopics) lacking.set(name, 'and create_topics is off')
       else {
         const why = await this.#attempt(() => growTopic(target, copy, wanted, this.#signal))
-        lacking.set(name, why === undefined ? GROWING : `and cannot be grown: ${why}`)
+        lacking.set(name, why === undefined ? 'and is being grown' : `and cannot be grown: ${why}`)
       }
     }
     return lacking
@@ -245,5 +246,3 @@ export class TargetTopics {
     }
   }
 }
-
-const GROWING = 'and is being grown'
