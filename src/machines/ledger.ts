@@ -72,6 +72,15 @@ export interface Entry {
   readonly end: number
   /** Counts the assignments to the fetcher: what came for an older one is void. */
   readonly generation: number
+  /** Set where copying begins elsewhere than the position says, because the rules allow that. */
+  readonly jump?: Jump
+}
+
+/** From a position that cannot be gone on from to the first offset that the source has. */
+export interface Jump {
+  readonly from: number
+  readonly to: number
+  readonly reason: string
 }
 
 /** Entries by `tp(topic, partition)`. */
@@ -90,27 +99,28 @@ export interface KeyedStop {
 
 /** The offset that a partition's next fetch asks for. */
 export function nextOffset(entry: Entry, positions: Positions, key: string): number {
-  return entry.taken >= 0 ? entry.taken : (positions[key]?.next ?? entry.spec.logStart)
+  return entry.taken >= 0 ? entry.taken : (entry.jump?.to ?? positions[key]?.next ?? entry.spec.logStart)
 }
 
 /** What the writer is told of a partition that begins at `offset`. */
-export function expectation({ spec, generation }: Entry, offset: number): Expectation {
+export function expectation({ spec, generation, jump }: Entry, offset: number): Expectation {
   const { topic, partition, targetTopic, targetMaxBytes: maxBytes } = spec
-  return { topic, partition, offset, generation, targetTopic, maxBytes }
+  return { topic, partition, offset, generation, targetTopic, maxBytes, ...(jump && { jump }) }
 }
 
 /** What the fetcher is told of it. The epoch is known only where the fetch begins at the durable position. */
 export function assignment(
-  { spec, generation }: Entry,
+  { spec, generation, jump }: Entry,
   offset: number,
   position: Position | undefined
 ): FetchAssignment {
+  const isContinued = jump === undefined && position?.next === offset
   return {
     topic: spec.topic,
     partition: spec.partition,
     position: offset,
     generation,
-    ...(position?.next === offset && position.leaderEpoch >= 0 ? { leaderEpoch: position.leaderEpoch } : {}),
+    ...(isContinued && position.leaderEpoch >= 0 ? { leaderEpoch: position.leaderEpoch } : {}),
     ...(spec.sourceId === undefined ? {} : { topicId: spec.sourceId })
   }
 }
@@ -132,14 +142,30 @@ export function examine(spec: PartitionSpec, position: Position | undefined): St
   return spec.hold === undefined ? undefined : { standing: 'held', reason: spec.hold }
 }
 
-/** Lets every waiting partition be copied from its position, or says why it may not. */
+/** Lets every waiting partition be copied from its position, or from where the rules say, or says why it may not. */
 export function begin(ledger: Ledger, positions: Positions): Ledger {
   return mapEntries(ledger, (entry, key) => {
     if (entry.standing !== 'waiting') return entry
-    const stop = examine(entry.spec, positions[key])
-    if (stop !== undefined) return stopped(entry, stop)
-    return { ...entry, standing: 'copying', generation: entry.generation + 1 }
+    const { spec } = entry
+    const stop = examine(spec, positions[key])
+    const jump = stop === undefined ? entry.jump : allowedJump(spec, positions[key], stop)
+    if (stop !== undefined && jump === undefined) return stopped(entry, stop)
+    if (spec.hold !== undefined) return stopped(entry, { standing: 'held', reason: spec.hold })
+    return { ...entry, standing: 'copying', generation: entry.generation + 1, ...(jump && { jump }) }
   })
+}
+
+function allowedJump(
+  { rules, logStart }: PartitionSpec,
+  position: Position | undefined,
+  stop: Stop
+): Jump | undefined {
+  const { policies } = rules
+  if (position === undefined) return undefined
+  const isAllowed =
+    (stop.standing === 'data-loss' && policies.dataLoss === 'skip') ||
+    (stop.standing === 'topic-reset' && policies.topicReset === 'restart')
+  return isAllowed ? { from: position.next, to: logStart, reason: stop.reason } : undefined
 }
 
 /** When copying ends: what was copied waits for the next restore, everything else keeps its reason. */
@@ -164,7 +190,10 @@ export function reconcile(
   for (const spec of specs) {
     const key = tp(spec.topic, spec.partition)
     const known = ledger[key]
-    next[key] = known === undefined ? admitted(spec) : refreshed(known, spec, positions[key])
+    if (known === undefined) next[key] = admitted(spec)
+    else if (mayBeginAnew(known, spec, positions[key]) && !uncommitted(key)) {
+      next[key] = anew(known, spec, positions[key])
+    } else next[key] = refreshed(known, spec, positions[key])
   }
   for (const [key, entry] of Object.entries(ledger)) {
     if (next[key] !== undefined || !uncommitted(key)) continue
@@ -257,6 +286,29 @@ function admitted(spec: PartitionSpec): Entry {
   return { spec, standing: 'waiting', failures: 0, taken: -1, end: spec.end, generation: 0 }
 }
 
+/** Stopped, but the rules let it go on with what the source has now. */
+function mayBeginAnew(
+  { standing }: Entry,
+  { rules, logStart }: PartitionSpec,
+  position: Position | undefined
+) {
+  if (standing === 'topic-reset') return rules.policies.topicReset === 'restart'
+  if (standing === 'log-diverged') return rules.policies.logDiverged === 'skip'
+  const isBehind = position !== undefined && position.next < logStart
+  return standing === 'data-loss' && rules.policies.dataLoss === 'skip' && isBehind
+}
+
+/** Of a log that diverged, what took the place of the records that were copied is what is skipped. */
+function anew(
+  { standing, reason = '', generation }: Entry,
+  spec: PartitionSpec,
+  position: Position | undefined
+): Entry {
+  const entry = { ...admitted(spec), generation }
+  if (standing !== 'log-diverged' || position === undefined) return entry
+  return { ...entry, jump: { from: position.next, to: position.next, reason } }
+}
+
 /** A known partition looked at again. Ids are compared with those it was copied under, not only with its position. */
 function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undefined): Entry {
   const next: Entry = { ...entry, spec, end: Math.max(entry.end, spec.end) }
@@ -264,7 +316,12 @@ function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undef
     differs('source', entry.spec.sourceId, spec.sourceId) ??
     differs('target', entry.spec.targetId, spec.targetId)
   if (reset !== undefined && (entry.taken >= 0 || position !== undefined)) {
-    return stopped(next, { standing: 'topic-reset', reason: reset })
+    // What is still to be committed was copied under the ids of before: the position must not name the new ones.
+    const { sourceId, targetId } = entry.spec
+    return stopped(
+      { ...next, spec: { ...spec, sourceId, targetId } },
+      { standing: 'topic-reset', reason: reset }
+    )
   }
   if (entry.standing === 'copying') {
     return spec.hold === undefined ? next : stopped(next, { standing: 'held', reason: spec.hold })
@@ -280,7 +337,7 @@ function differs(side: string, before: string | undefined, now: string | undefin
   return `the ${side} topic was created anew: it had id ${before}, now it has ${now}`
 }
 
-function waiting({ reason: _reason, ...entry }: Entry): Entry {
+function waiting({ reason: _reason, jump: _jump, ...entry }: Entry): Entry {
   return { ...entry, standing: 'waiting' }
 }
 

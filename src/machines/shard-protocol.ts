@@ -1,7 +1,7 @@
 import type { FetchAssignment, FetchedSlice } from '../actors/kafka/fetcher.ts'
 import type { TopicPartition } from '../actors/kafka/topic-partition.ts'
 import type { Fault } from '../errors.ts'
-import type { PartitionSpec, Position, Positions, Stop } from './ledger.ts'
+import type { Jump, PartitionSpec, Position, Positions, Stop } from './ledger.ts'
 
 /** What a shard's machine, its writer and the mirror say to each other. */
 
@@ -36,6 +36,8 @@ export interface Expectation extends TopicPartition {
   readonly targetTopic: string
   /** The target's limit on a batch, in bytes. */
   readonly maxBytes: number
+  /** Set when `offset` is not where the position was: what lies between is skipped, or was copied from another topic. */
+  readonly jump?: Jump
 }
 
 /**

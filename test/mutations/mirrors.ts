@@ -68,6 +68,22 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
     replace: 'before !== now || before === now',
     test: chart('a position below the start of the source log, or of another topic, stops its partition')
   },
+  'copied under the id of a topic that came later': {
+    file: 'src/machines/ledger.ts',
+    find: '{ ...next, spec: { ...spec, sourceId, targetId } },',
+    replace: '{ ...next, spec },',
+    test: chart(
+      'what was copied of a topic is committed under its own id, although another has taken its place'
+    )
+  },
+  'skipped against the rules': {
+    file: 'src/machines/ledger.ts',
+    find: "stop.standing === 'data-loss' && policies.dataLoss === 'skip'",
+    replace: "stop.standing === 'data-loss'",
+    test: chart(
+      'rules let a partition go on behind what is lost, or from the start of a new topic, and the jump is told'
+    )
+  },
   'drained without a commit': {
     file: 'src/machines/shard.ts',
     find: "{ guard: 'isClosed', target: 'committing' }",

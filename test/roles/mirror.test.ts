@@ -167,6 +167,56 @@ test('a source topic that was created anew stops visibly instead of going on at 
   expect(await world.read('target', 'hybrid')).toEqual(before)
 })
 
+test('where the rules want it, a topic that was created anew is copied from its start, behind the former one', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await produceSome(world, 'hybrid', 40)
+  const mirror = start({ rules: [{ topics: ['.*'], policies: { topicReset: 'restart' } }] })
+  await copied(world, mirror, 'hybrid')
+  const before = await world.read('target', 'hybrid')
+  const admin = world.kafka('source').admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: ['hybrid'] })
+  await world.createTopic('source', 'hybrid', 4)
+  await admin.disconnect()
+  await produceSome(world, 'hybrid', 12)
+  await mirror.until(({ counters }) => (counters.jumps ?? 0) >= 4)
+  await copied(world, mirror, 'hybrid')
+  const anew = await world.read('source', 'hybrid')
+  expect(await world.read('target', 'hybrid')).toEqual(
+    before.map((records, partition) => [...records, ...(anew[partition] ?? [])])
+  )
+})
+
+test('where the rules want it, a partition goes on behind records that left the source before they were copied', async () => {
+  await world.createTopic('source', 'hybrid', 1)
+  const producer = world.kafka('source').producer()
+  await producer.connect()
+  const write = (from: number, to: number) => {
+    const values = Array.from({ length: to - from }, (_, index) => ({ value: `${from + index}` }))
+    return producer.send({ topic: 'hybrid', messages: values })
+  }
+  await write(0, 10)
+  const first = start()
+  await copied(world, first, 'hybrid')
+  await first.drain()
+  await write(10, 30)
+  const admin = world.kafka('source').admin()
+  await admin.connect()
+  // kafkajs deletes only from topics that it has asked about.
+  await admin.fetchTopicOffsets('hybrid')
+  await admin.deleteTopicRecords({ topic: 'hybrid', partitions: [{ partition: 0, offset: '20' }] })
+  await Promise.all([admin.disconnect(), producer.disconnect()])
+  const strict = start()
+  await strict.until(({ partitions }) => partitions.some(({ state }) => state === 'data-loss'))
+  expect(strict.view().partitions[0]?.reason).toBe('offsets 10 to 19 left the source before they were copied')
+  await strict.drain()
+  const lenient = start({ rules: [{ topics: ['hybrid'], policies: { dataLoss: 'skip' } }] })
+  await copied(world, lenient, 'hybrid')
+  expect(lenient.view().counters.jumps).toBe(1)
+  const numbers = (await world.read('target', 'hybrid')).flat().map((text) => Number(text.split(' ')[1]))
+  expect(numbers).toEqual([...Array(30).keys()].filter((n) => n < 10 || n >= 20))
+})
+
 test('a record that the target refuses stops its partition, and the others of its shard go on', async () => {
   await world.createTopic('source', 'hybrid', 4)
   // The topology takes the limit as it is now; afterwards the target gets stricter.

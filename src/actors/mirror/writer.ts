@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { Fault, toFault } from '../../errors.ts'
 import type {
+  Expectation,
   PartitionFailure,
   PositionRecord,
   Taken,
@@ -124,6 +125,7 @@ class ShardWriter {
     switch (command.type) {
       case 'expect':
         for (const { topic, targetTopic } of command.partitions) this.#names.set(topic, targetTopic)
+        for (const expected of command.partitions) this.#tellJump(expected)
         this.#intake.expect(command.partitions)
         break
       case 'forget':
@@ -141,6 +143,13 @@ class ShardWriter {
       default:
         this.#queue(command)
     }
+  }
+
+  /** Nothing is skipped in silence. */
+  #tellJump({ topic, partition, jump }: Expectation): void {
+    if (jump === undefined) return
+    this.#options.stats.counters.jumps++
+    this.#options.log.warn({ topic, partition, ...jump }, 'a partition goes on elsewhere, as its rules want')
   }
 
   #queue(step: Step): void {
