@@ -17,6 +17,9 @@ export const SESSION_MS = 6_000
 /** Far longer than any recovery may take; what takes longer is wedged. */
 const PATIENCE_MS = 180_000
 
+/** Longer than any run. */
+const LOAD_MS_MAX = 6 * 3_600_000
+
 /** Each mirror's topic, and the clusters between which it copies. */
 const roads = { out: { from: 'many', to: 'one' }, in: { from: 'one', to: 'many' } } as const
 type Road = keyof typeof roads
@@ -40,7 +43,9 @@ export class MirrorPair {
   readonly #directory: string
   readonly #clusters: Record<'many' | 'one', Cluster>
   readonly #enough: string
-  #feeds: Promise<unknown>
+  readonly #feeds: Promise<unknown>
+  /** Why the load ended too soon, when it did. */
+  #feedFault: unknown
 
   private constructor(
     directory: string,
@@ -55,7 +60,9 @@ export class MirrorPair {
     this.#clusters = { many: questioner('many', this.many.direct), one: questioner('one', this.one.direct) }
     this.#enough = join(directory, 'enough')
     this.#feeds = Promise.all((Object.keys(roads) as Road[]).map((road) => this.#feed(road, load)))
-    this.#feeds.catch(() => {})
+    this.#feeds.catch((error: unknown) => {
+      this.#feedFault = error
+    })
   }
 
   /**
@@ -94,6 +101,7 @@ export class MirrorPair {
 
   /** Milliseconds until everything that can be read of the sources now is copied and committed. */
   async flowing(what: string): Promise<number> {
+    if (this.#feedFault !== undefined) throw this.#feedFault
     const from = performance.now()
     const ends = await this.#ends()
     let late: readonly string[] = []
@@ -164,7 +172,7 @@ export class MirrorPair {
   #feed(road: Road, { rate, seed }: { readonly rate: number; readonly seed: number }): Promise<string> {
     const properties = JSON.stringify(this.#properties(roads[road].from))
     const args = [properties, road, PARTITIONS, rate, seed, this.#enough].map(String)
-    return pythonTool('feed_mixed.py', args)
+    return pythonTool('feed_mixed.py', args, { timeoutMs: LOAD_MS_MAX })
   }
 
   #properties(name: 'many' | 'one') {
