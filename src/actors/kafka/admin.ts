@@ -31,6 +31,7 @@ const { AlterConfigs, CreateAcls, CreatePartitions, DescribeAcls, DescribeConfig
 const TOPIC = 2
 const BROKER = 4
 const OWN = 1
+const BROKERS_ASKED = 3
 /** Topics that one request asks for: the answer has some 5 KB of each. */
 const TOPICS_PER_REQUEST = 200
 
@@ -67,10 +68,16 @@ export async function brokerSetting(
   name: string,
   signal: AbortSignal
 ): Promise<string | undefined> {
-  const [node = -1] = (await cluster.metadata(signal, [])).brokers.keys()
-  const resources = [{ type: BROKER, name: String(node), configNames: [name] }]
-  const question = (link: Link) => ask(link, DescribeConfigs, { resources, includeSynonyms: false })
-  const answer = await cluster.askNode(node, question, signal)
+  const { brokers } = await cluster.metadata(signal, [])
+  const over = new AbortController()
+  const patience = AbortSignal.any([signal, over.signal])
+  // Each broker answers for itself, and one of them may be about to be gone.
+  const asking = [...brokers.keys()].slice(0, BROKERS_ASKED).map((node) => {
+    const resources = [{ type: BROKER, name: String(node), configNames: [name] }]
+    const question = (link: Link) => ask(link, DescribeConfigs, { resources, includeSynonyms: false })
+    return cluster.askNode(node, question, patience)
+  })
+  const answer = await Promise.any(asking).finally(() => over.abort())
   const [resource] = answer.resources
   const fault = refusal(resource?.errorCode ?? -1, `settings of ${cluster.name}`, resource?.errorMessage)
   if (fault !== undefined) throw fault

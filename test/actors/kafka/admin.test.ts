@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   alterTopic,
@@ -7,8 +10,9 @@ import {
   growTopic,
   topicAcls
 } from '../../../src/actors/kafka/admin.ts'
-import type { Cluster } from '../../../src/actors/kafka/cluster.ts'
+import { Cluster } from '../../../src/actors/kafka/cluster.ts'
 import type { Link } from '../../../src/actors/kafka/link.ts'
+import { startBroker } from '../../../src/embedded/broker/broker.ts'
 import { Fault } from '../../../src/errors.ts'
 import { KafkaWorld } from '../../support/kafka-world.ts'
 
@@ -90,6 +94,30 @@ test('a topic grows, and cannot shrink', async () => {
 test('a setting of brokers is told, and one that they do not have is not', async () => {
   expect(await brokerSetting(cluster, 'transaction.partition.verification.enable', soon())).toBe('true')
   expect(await brokerSetting(cluster, 'no.such.setting', soon())).toBeUndefined()
+})
+
+test('a setting is told while some broker does not answer', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-admin-'))
+  const broker = await startBroker({ dataDir: directory, nodes: 3 })
+  const asked = new Cluster({
+    name: 'three',
+    brokers: broker.brokers,
+    clientId: 'test',
+    connectTimeoutMs: 5_000,
+    requestTimeoutMs: 20_000,
+    log: world.log
+  })
+  const fault = broker.faults.add({ subject: /^DescribeConfigs v\d+ 1$/, action: { type: 'hang' } })
+  const setting = brokerSetting(
+    asked,
+    'transaction.partition.verification.enable',
+    AbortSignal.timeout(10_000)
+  )
+  await expect(setting).resolves.toBe('true')
+  expect(fault.hits).toBe(1)
+  asked.close()
+  await broker.stop()
+  rmSync(directory, { recursive: true })
 })
 
 test('brokers without ACLs say so', async () => {
