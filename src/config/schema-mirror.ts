@@ -22,6 +22,7 @@ import {
   shards,
   transactionTimeout
 } from './schema-roles.ts'
+import { ruleFields, ruleOf, rules } from './schema-rules.ts'
 import type { MirrorConfig } from './types.ts'
 
 export function mirrorTable() {
@@ -43,6 +44,8 @@ export function mirrorTable() {
     sync_acls: flag()
       .default(false)
       .describe('Gives whom the source lets read a topic the same right on the target.'),
+    ...ruleFields(),
+    rule: rules().describe('Exceptions for some topics; the first that fits and says something decides.'),
     commit_interval: commitInterval(),
     commit_bytes: size('64KiB', '1GiB')
       .prefault('16MiB')
@@ -65,7 +68,7 @@ export function mirrorTable() {
       syncConfigs: it.sync_configs,
       configExclude: it.config_exclude,
       syncAcls: it.sync_acls,
-      rules: [],
+      rules: [...it.rule, ruleOf(['.*'], it)],
       commitIntervalMs: it.commit_interval,
       commitBytes: it.commit_bytes,
       shards: it.shards,

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { rulesFor } from '../../src/config/rules.ts'
+import { ConfigFaults, parseConfig } from '../../src/config.ts'
+import { failing, plainRules, type TopicRules } from '../../src/machines/topic-rules.ts'
+
+const environment = { variable: () => undefined, readText: () => '', absolute: (path: string) => path }
+const HEAD = 'name = "n"\ndata_dir = "d"\n[cluster]\na = { brokers = ["a:1"] }\nb = { brokers = ["b:1"] }\n'
+
+/** What a mirror with these keys does with a topic. */
+function rulesOf(topic: string, keys: string): TopicRules {
+  const { mirror } = parseConfig(`${HEAD}[mirror.m]\nfrom = "a"\nto = "b"\n${keys}`, 'c.toml', environment)
+  return rulesFor(mirror.m?.rules ?? [])(topic)
+}
+
+function faultsOf(keys: string): string[] {
+  try {
+    rulesOf('t', keys)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigFaults) return error.faults.map(({ key, problem }) => `${key} ${problem}`)
+    throw error
+  }
+}
+
+test('without a word topics are copied plainly', () => {
+  expect(rulesOf('t', '')).toEqual(plainRules)
+})
+
+test('a mirror says what is done with all topics, its rules with some', () => {
+  const keys = `
+policy = { data_loss = "skip" }
+[[mirror.m.rule]]
+topics = ["pay.*"]
+policy = { data_loss = "fail", topic_reset = "restart" }
+[[mirror.m.rule]]
+topics = ["payments", "orders"]
+policy = { topic_reset = "fail" }
+`
+  expect(rulesOf('t', keys)).toEqual({ ...plainRules, policies: { ...failing, dataLoss: 'skip' } })
+  expect(rulesOf('orders', keys).policies).toEqual({ ...failing, dataLoss: 'skip' })
+  expect(rulesOf('payments', keys).policies).toEqual({ ...failing, topicReset: 'restart' })
+})
+
+test('what is wrong with a rule is told with its place', () => {
+  expect(
+    faultsOf(`
+policy = { data_loss = "restart", topc_reset = "fail" }
+[[mirror.m.rule]]
+topics = []
+[[mirror.m.rule]]
+topics = ["a"]
+polcy = { data_loss = "skip" }
+`)
+  ).toEqual([
+    'mirror.m.policy.data_loss = "restart" is not allowed; allowed: "fail", "skip"',
+    'mirror.m.policy.topc_reset is not a known key; did you mean "topic_reset"?',
+    'mirror.m.rule[0].topics = [] is not allowed; allowed: an array of topics or regular expressions',
+    'mirror.m.rule[1].polcy is not a known key; did you mean "policy"?'
+  ])
+})
