@@ -72,6 +72,8 @@ export interface Entry {
   readonly end: number
   /** Counts the assignments to the fetcher: what came for an older one is void. */
   readonly generation: number
+  /** The target has called a batch corrupt, and the rules let damaged ones be left out: they have to be found. */
+  readonly isCareful?: boolean
   /** Set where copying begins elsewhere than the position says, because the rules allow that. */
   readonly jump?: Jump
 }
@@ -103,9 +105,16 @@ export function nextOffset(entry: Entry, positions: Positions, key: string): num
 }
 
 /** What the writer is told of a partition that begins at `offset`. */
-export function expectation({ spec, generation, jump }: Entry, offset: number): Expectation {
-  const { topic, partition, targetTopic, targetMaxBytes: maxBytes } = spec
-  return { topic, partition, offset, generation, targetTopic, maxBytes, ...(jump && { jump }) }
+export function expectation(
+  { spec, generation, jump, isCareful = false }: Entry,
+  offset: number
+): Expectation {
+  const { topic, partition, targetTopic, targetMaxBytes: maxBytes, rules } = spec
+  const { policies } = rules
+  return {
+    ...{ topic, partition, offset, generation, targetTopic, maxBytes, policies, isCareful },
+    ...(jump && { jump })
+  }
 }
 
 /** What the fetcher is told of it. The epoch is known only where the fetch begins at the durable position. */
@@ -208,10 +217,17 @@ export function halt(ledger: Ledger, stops: readonly KeyedStop[]): Ledger {
   for (const { key, stop } of stops) {
     const entry = next[key]
     if (entry === undefined) continue
-    const failures = stop.standing === 'quarantined' ? entry.failures + 1 : entry.failures
-    next[key] = { ...stopped(entry, stop), failures }
+    const isCareful = stop.standing === 'source-corrupt' && mayFindDamage(entry)
+    const verdict: Stop = isCareful ? { ...stop, standing: 'quarantined' } : stop
+    const failures = verdict.standing === 'quarantined' ? entry.failures + 1 : entry.failures
+    next[key] = { ...stopped(entry, verdict), failures, ...(isCareful && { isCareful }) }
   }
   return next
+}
+
+/** Once more and with care, when that was not tried yet: then the damaged batch is found and left out. */
+function mayFindDamage({ spec, isCareful }: Entry): boolean {
+  return isCareful !== true && spec.rules.policies.sourceCorrupt === 'skip'
 }
 
 /** Gives a quarantined partition another try. */
@@ -254,7 +270,7 @@ export function forgive(ledger: Ledger, acked: Marks): Ledger {
   const next: Record<string, Entry> = { ...ledger }
   for (const key of Object.keys(acked)) {
     const entry = next[key]
-    if (entry !== undefined && entry.failures > 0) next[key] = { ...entry, failures: 0 }
+    if (entry !== undefined && entry.failures > 0) next[key] = { ...entry, failures: 0, isCareful: false }
   }
   return next
 }

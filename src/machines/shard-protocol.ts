@@ -2,6 +2,7 @@ import type { FetchAssignment, FetchedSlice } from '../actors/kafka/fetcher.ts'
 import type { TopicPartition } from '../actors/kafka/topic-partition.ts'
 import type { Fault } from '../errors.ts'
 import type { Jump, PartitionSpec, Position, Positions, Stop } from './ledger.ts'
+import type { Policies } from './topic-rules.ts'
 
 /** What a shard's machine, its writer and the mirror say to each other. */
 
@@ -36,6 +37,10 @@ export interface Expectation extends TopicPartition {
   readonly targetTopic: string
   /** The target's limit on a batch, in bytes. */
   readonly maxBytes: number
+  /** What may be left out of it. */
+  readonly policies: Pick<Policies, 'rejected' | 'sourceCorrupt'>
+  /** The target has called a batch corrupt: every batch is held against its checksum. */
+  readonly isCareful: boolean
   /** Set when `offset` is not where the position was: what lies between is skipped, or was copied from another topic. */
   readonly jump?: Jump
 }
@@ -88,8 +93,17 @@ export interface Taken extends TopicPartition {
   /** Of the batches to be produced; 0 when the slice held only what is passed over. */
   readonly records: number
   readonly bytes: number
+  /** What was left out of it, because the rules want it so. */
+  readonly skipped?: readonly Skipped[]
   /** Set when the batch at `next` cannot be copied: the partition ends there. */
   readonly stop?: Stop
+}
+
+/** The offsets `[from, until)` are not copied. */
+export interface Skipped {
+  readonly from: number
+  readonly until: number
+  readonly reason: string
 }
 
 export interface PartitionFailure extends TopicPartition {

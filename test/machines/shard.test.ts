@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import { initialTransition, type SnapshotFrom, transition } from 'xstate'
 import { tp } from '../../src/actors/kafka/topic-partition.ts'
 import { Fault } from '../../src/errors.ts'
-import type { PartitionSpec } from '../../src/machines/ledger.ts'
+import { begin, halt, type PartitionSpec, reconcile, retry } from '../../src/machines/ledger.ts'
 import { shardMachine } from '../../src/machines/shard.ts'
 import type { Taken, WriterCommand, WriterReport } from '../../src/machines/shard-protocol.ts'
 import { failing, type Policies, plainRules } from '../../src/machines/topic-rules.ts'
+import { targetStops } from '../../src/machines/verdict.ts'
 
 type State = SnapshotFrom<typeof shardMachine>
 type Event = { readonly type: string }
@@ -467,6 +468,29 @@ test('rules let a partition go on behind what is lost, or from the start of a ne
     { topic: 'a', offset: 7, jump: { from: 3, to: 7 } },
     { topic: 'b', offset: 1, jump: { from: 3, to: 1 } }
   ])
+})
+
+test('a batch that the target calls damaged is looked for where the rules let it be left out', () => {
+  const damage = new Fault('source-corrupt', 'damaged')
+  const refused = (policies: Partial<Policies>, times: number) => {
+    let ledger = halt(
+      begin(
+        reconcile({}, [spec('a', allowing(policies))], {}, () => false),
+        {}
+      ),
+      []
+    )
+    for (let n = 0; n < times; n++) {
+      const stops = targetStops([{ topic: 'a', partition: 0, fault: damage }])
+      ledger = begin(retry(halt(ledger, stops), 'a-0'), {})
+    }
+    return ledger['a-0']
+  }
+  expect(refused({}, 1)).toMatchObject({ standing: 'source-corrupt' })
+  expect(refused({ sourceCorrupt: 'skip' }, 1)).toMatchObject({ standing: 'copying', isCareful: true })
+  expect(refused({ sourceCorrupt: 'skip' }, 2), 'care has not helped').toMatchObject({
+    standing: 'source-corrupt'
+  })
 })
 
 test('what was copied of a topic is committed under its own id, although another has taken its place', () => {

@@ -15,11 +15,8 @@ export interface Load {
   readonly bytes: number
 }
 
-interface Expected {
-  offset: number
-  readonly generation: number
-  readonly targetTopic: string
-  readonly maxBytes: number
+type Expected = {
+  -readonly [Key in keyof Omit<Expectation, 'topic' | 'partition' | 'jump'>]: Expectation[Key]
 }
 
 /**

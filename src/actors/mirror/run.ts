@@ -19,12 +19,15 @@ export interface Piece {
 /** What became of a run. */
 export interface RunOutcome {
   readonly batches: readonly Rebatched[]
-  /** Set when the record at `offset` cannot be copied: `batches` hold what comes before it. */
+  /** Set when something cannot be copied: `batches` hold what comes before it. */
   readonly failure?: RunFailure
 }
 
+/** The offsets `[offset, until)` cannot be copied. */
 export interface RunFailure {
   readonly offset: number
+  readonly until: number
+  /** Of the batch before it, -1 when unknown. */
   readonly leaderEpoch: number
   readonly stop: Stop
 }
@@ -77,11 +80,23 @@ export class Run {
    * Ends the run.
    *
    * @param maxBytes the target's limit on a batch
+   * @param isLeftOut whether what cannot be copied is left out, so that the rest goes on
    */
-  take(maxBytes: number): RunOutcome {
-    const pieces = this.#pieces
+  take(maxBytes: number, isLeftOut: (failure: RunFailure) => boolean): RunOutcome {
+    let pieces: readonly Piece[] = this.#pieces
     this.#pieces = []
     this.#bytes = 0
+    const batches: Rebatched[] = []
+    for (;;) {
+      const { batches: made, failure } = this.#letGo(pieces, maxBytes)
+      batches.push(...made)
+      if (failure === undefined) return { batches }
+      if (!isLeftOut(failure)) return { batches, failure }
+      pieces = behind(pieces, failure.until)
+    }
+  }
+
+  #letGo(pieces: readonly Piece[], maxBytes: number): RunOutcome {
     const [first] = pieces
     if (first === undefined) return { batches: [] }
     if (pieces.length === 1 && first.passes) {
@@ -91,6 +106,13 @@ export class Run {
     for (const { passes } of pieces) this.#paths[passes ? 'batchesMerged' : 'batchesDecoded']++
     return rebatched(pieces, maxBytes)
   }
+}
+
+/** What of the pieces lies at or behind an offset. */
+function behind(pieces: readonly Piece[], offset: number): Piece[] {
+  return pieces
+    .filter(({ header }) => header.lastOffset >= offset)
+    .map((piece) => (piece.header.baseOffset < offset ? { ...piece, from: offset, passes: false } : piece))
 }
 
 function isSmall({ batch, header }: Piece): boolean {
@@ -109,7 +131,8 @@ function rebatched(pieces: readonly Piece[], maxBytes: number): RunOutcome {
       // Whatever of it was added is left out: the pieces before it are put together once more.
       const { batches } = rebatched(pieces.slice(0, index), maxBytes)
       const stop: Stop = { standing: 'source-corrupt', reason: toFault(error).message }
-      return { batches, failure: { offset: piece.from, leaderEpoch: piece.epochBefore, stop } }
+      const until = piece.header.lastOffset + 1
+      return { batches, failure: { offset: piece.from, until, leaderEpoch: piece.epochBefore, stop } }
     }
   }
   const batches = rebatcher.take()
@@ -130,7 +153,9 @@ function upToTooLarge(pieces: readonly Piece[], maxBytes: number): RunOutcome {
       if (made.batch.length <= maxBytes) batches.push(made)
       else {
         const reason = `the record at offset ${record.offset} takes ${made.batch.length} bytes, the target allows ${maxBytes}`
-        failure = { offset: record.offset, leaderEpoch: epochBefore, stop: { standing: 'rejected', reason } }
+        const { offset } = record
+        const stop: Stop = { standing: 'rejected', reason }
+        failure = { offset, until: offset + 1, leaderEpoch: epochBefore, stop }
       }
     })
     if (failure !== undefined) return { batches, failure }

@@ -1,11 +1,14 @@
 import { toFault } from '../../errors.ts'
 import type { Stop } from '../../machines/ledger.ts'
-import type { Expectation } from '../../machines/shard-protocol.ts'
+import type { Expectation, Skipped } from '../../machines/shard-protocol.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
 import { type BatchHeader, batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import { type Paths, Run } from './run.ts'
+
+/** Where a stretch begins, and how it is to be gone. */
+export type StretchOptions = Pick<Expectation, 'offset' | 'maxBytes' | 'policies' | 'isCareful'>
 
 /** What one stretch of a walk came to. */
 export interface Stretch {
@@ -16,6 +19,8 @@ export interface Stretch {
   /** Of the batches to be copied. */
   readonly records: number
   readonly bytes: number
+  /** What was left out, because the rules want it so. */
+  readonly skipped: readonly Skipped[]
   /** Set when the batch at `next` cannot be copied. */
   readonly stop?: Stop
 }
@@ -53,15 +58,23 @@ export class Walk {
 
   /** Goes on from `offset`, gives the batches to be copied to `keep`, and rests when it says that this was enough. */
   stretch(
-    { offset, maxBytes }: Pick<Expectation, 'offset' | 'maxBytes'>,
+    { offset, maxBytes, policies, isCareful }: StretchOptions,
     keep: (batch: Buffer, records: number) => 'more' | 'enough'
   ): Stretch {
     this.#isBegun = true
     const run = new Run(this.#paths)
     let [next, leaderEpoch, records, bytes, isEnough] = [offset, -1, 0, 0, false]
-    const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, ...(stop && { stop }) })
+    const skipped: Skipped[] = []
+    const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, skipped, ...(stop && { stop }) })
     const letGo = (): Stop | undefined => {
-      const { batches, failure } = run.take(maxBytes)
+      const { batches, failure } = run.take(maxBytes, ({ offset: from, until, stop }) => {
+        const isAllowed =
+          stop.standing === 'source-corrupt'
+            ? policies.sourceCorrupt === 'skip'
+            : policies.rejected === 'skip'
+        if (isAllowed) skipped.push({ from, until, reason: stop.reason })
+        return isAllowed
+      })
       for (const made of batches) {
         records += made.records
         bytes += made.batch.length
@@ -84,7 +97,13 @@ export class Walk {
         if (passing === 'below-position') continue
         if (passing === 'decode:magic') return ended(letGo() ?? oldFormat(header))
         const isCopied = !isPassedOver(passing)
-        const piece = { batch, header, from: next, passes: passing === 'pass', epochBefore: leaderEpoch }
+        const piece = {
+          batch,
+          header,
+          from: next,
+          passes: passing === 'pass' && !isCareful,
+          epochBefore: leaderEpoch
+        }
         const stop = isCopied && !run.fits(piece) ? letGo() : undefined
         if (stop !== undefined) return ended(stop)
         next = header.lastOffset + 1

@@ -159,8 +159,13 @@ class ShardWriter {
 
   #took(taken: readonly Taken[]): void {
     if (taken.length === 0) return
-    for (const { topic, partition, records, stop } of taken) {
+    for (const { topic, partition, records, stop, skipped = [] } of taken) {
       this.#options.stats.counters.recordsRead += records
+      for (const { from, until, reason } of skipped) {
+        this.#options.stats.counters.offsetsSkipped += until - from
+        const range = { topic, partition, from, until }
+        this.#options.log.warn({ ...range, reason }, 'offsets are left out, as the rules of their topic want')
+      }
       if (stop !== undefined) this.#options.log.error({ topic, partition, ...stop }, 'a partition stops')
     }
     this.#report({ type: 'writer.took', taken })

@@ -4,6 +4,8 @@ import { ByteBudget } from '../../../src/actors/budget.ts'
 import type { FetchedSlice } from '../../../src/actors/kafka/fetcher.ts'
 import { Intake, type Load } from '../../../src/actors/mirror/intake.ts'
 import type { Paths } from '../../../src/actors/mirror/run.ts'
+import type { Expectation } from '../../../src/machines/shard-protocol.ts'
+import { failing } from '../../../src/machines/topic-rules.ts'
 import { at, bit, type Codec, readHeader } from '../../../src/records/batch.ts'
 import { writeInt64 } from '../../../src/records/bytes.ts'
 import { crc32c } from '../../../src/records/crc32c.ts'
@@ -85,9 +87,14 @@ beforeEach(() => {
   paths = { batchesPassed: 0, batchesMerged: 0, batchesDecoded: 0 }
 })
 
-function intakeAt(offset: number, maxBytes = 100_000): Intake {
+function expected(offset: number, more: Partial<Expectation> = {}): Expectation {
+  const place = { topic: 't', partition: 0, targetTopic: 't' }
+  return { ...place, offset, generation: 1, maxBytes: 100_000, policies: failing, isCareful: false, ...more }
+}
+
+function intakeAt(offset: number, more: Partial<Expectation> = {}): Intake {
   const intake = new Intake(paths)
-  intake.expect([{ topic: 't', partition: 0, offset, generation: 1, targetTopic: 't', maxBytes }])
+  intake.expect([expected(offset, more)])
   return intake
 }
 
@@ -145,7 +152,7 @@ test.each([
 })
 
 test('a record larger than the target allows ends its partition there, and what came before it goes on', () => {
-  const intake = intakeAt(0, 5_000)
+  const intake = intakeAt(0, { maxBytes: 5_000 })
   const slice = sliceOf(0, [
     batchAt(0, { records: 2 }),
     batchAt(2, { records: 3 }),
@@ -168,6 +175,45 @@ test('a damaged batch among small ones ends its partition there, and what came b
   expect(taken).toMatchObject({ next: 3, records: 3, stop: { standing: 'source-corrupt' } })
   expect(taken?.stop?.reason).toContain('offset 3')
   expect(offsetsIn(intake.unload())).toEqual([0, 1, 2])
+})
+
+test('where the rules want it, damaged batches and records that are too large are left out, and told', () => {
+  const policies = { rejected: 'skip', sourceCorrupt: 'skip' } as const
+  const intake = intakeAt(0, { maxBytes: 5_000, policies })
+  const damaged = batchAt(3, { records: 2 })
+  damaged[damaged.length - 1] = 0xff
+  const mixed = batchAt(5, { records: 3, bytes: LARGE })
+  const slice = sliceOf(0, [
+    ...[0, 1, 2].map((offset) => batchAt(offset, { records: 1 })),
+    ...[damaged, mixed, batchAt(8, { records: 2 })]
+  ])
+  const [taken] = intake.take([slice])
+  expect(taken).toMatchObject({ next: 10, records: 5 })
+  expect(taken?.stop).toBeUndefined()
+  expect(taken?.skipped?.map(({ from, until }) => [from, until])).toEqual([
+    [3, 5],
+    [5, 6],
+    [6, 7],
+    [7, 8]
+  ])
+  expect(taken?.skipped?.[0]?.reason).toContain('CRC-32C')
+  expect(offsetsIn(intake.unload())).toEqual([0, 1, 2, 8, 9])
+})
+
+test('with care, a large batch is held against its checksum before it goes on', () => {
+  const damaged = batchAt(1, { records: 1, bytes: LARGE })
+  damaged[damaged.length - 9] = 0xff
+  const batches = [
+    batchAt(0, { records: 1, bytes: LARGE }),
+    damaged,
+    batchAt(2, { records: 1, bytes: LARGE })
+  ]
+  expect(intakeAt(0).take([sliceOf(0, batches)])).toMatchObject([{ next: 3, records: 3 }])
+  const careful = intakeAt(0, { isCareful: true, policies: { rejected: 'fail', sourceCorrupt: 'skip' } })
+  expect(careful.take([sliceOf(0, batches)])).toMatchObject([
+    { next: 3, records: 2, skipped: [{ from: 1, until: 2 }] }
+  ])
+  expect(offsetsIn(careful.unload())).toEqual([0, 2])
 })
 
 test('a slice that is missing its beginning is no slice to go on with', () => {
@@ -276,7 +322,7 @@ test('what waits for room is given back when its partition is forgotten or the i
   for (const lease of intake.unload().leases) lease.release()
   expect(slices[0]?.lease.bytes).toBe(0)
   const others = manySlices()
-  intake.expect([{ topic: 't', partition: 0, offset: 0, generation: 1, targetTopic: 't', maxBytes: 100_000 }])
+  intake.expect([expected(0)])
   intake.take(others)
   intake.close()
   expect(others.map(({ lease }) => lease.bytes)).toEqual([0, 0])
