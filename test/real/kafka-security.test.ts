@@ -214,7 +214,8 @@ describe.skipIf(!hasKafka || !hasPython || !hasOpenssl)('secured Apache Kafka 4.
     await feed(properties(source), 'e', { records: 2_000, seconds: 8 })
     await mirror.copied(kafkajs(source.direct), ['e'])
     expect(await mirror.worker.stop(), mirror.worker.said()).toBe(0)
-    expect(mirror.worker.stderr).toContain('the broker closed the connection')
+    // How the end of a session shows depends on whether we were just writing.
+    expect(mirror.worker.stderr).toMatch(/the broker closed the connection|EPIPE|ECONNRESET/)
     await expectSame(properties(source), properties(target), { e: 2_000 })
   })
 })
