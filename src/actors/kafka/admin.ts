@@ -77,7 +77,9 @@ export async function brokerSetting(
     const question = (link: Link) => ask(link, DescribeConfigs, { resources, includeSynonyms: false })
     return cluster.askNode(node, question, patience)
   })
-  const answer = await Promise.any(asking).finally(() => over.abort())
+  const answer = await Promise.any(asking)
+    .catch(async () => asking[0] ?? Promise.reject(new Fault('unreachable', `${cluster.name} has no broker`)))
+    .finally(() => over.abort())
   const [resource] = answer.resources
   const fault = refusal(resource?.errorCode ?? -1, `settings of ${cluster.name}`, resource?.errorMessage)
   if (fault !== undefined) throw fault

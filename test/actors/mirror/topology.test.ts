@@ -38,7 +38,7 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
       metadata: async (): Promise<Metadata> => {
         if (name === 'source') look++
         const topics = new Map([['t', topic(ids[name])]])
-        return { clusterId: name, controllerId: 1, brokers: new Map(), topics }
+        return { clusterId: name, controllerId: 1, brokers: new Map([[1, { host: 'a', port: 1 }]]), topics }
       },
       // Every topic has Kafka's defaults, and the brokers verify transactions.
       ask: async () => ({ resources: [{ ...described, resourceName: 't', configEntries: [] }] }),
