@@ -30,14 +30,18 @@ function policyTable() {
       .describe('The source lost records before they were copied: "skip" goes on behind them.'),
     topic_reset: oneOf(['fail', 'restart'])
       .optional()
-      .describe('The source’s topic was created anew: "restart" copies the new one from its beginning.')
+      .describe('The source’s topic was created anew: "restart" copies the new one from its beginning.'),
+    source_corrupt: oneOf(['fail', 'skip'])
+      .optional()
+      .describe('A batch does not fit its own checksum: "skip" leaves it out.')
   })
     .prefault({})
     .transform(
       (it): Partial<Policies> =>
         present({
           dataLoss: it.data_loss,
-          topicReset: it.topic_reset
+          topicReset: it.topic_reset,
+          sourceCorrupt: it.source_corrupt
         })
     )
 }

@@ -34,11 +34,12 @@ topics = ["pay.*"]
 policy = { data_loss = "fail", topic_reset = "restart" }
 [[mirror.m.rule]]
 topics = ["payments", "orders"]
-policy = { topic_reset = "fail" }
+policy = { topic_reset = "fail", source_corrupt = "skip" }
 `
   expect(rulesOf('t', keys)).toEqual({ ...plainRules, policies: { ...failing, dataLoss: 'skip' } })
-  expect(rulesOf('orders', keys).policies).toEqual({ ...failing, dataLoss: 'skip' })
-  expect(rulesOf('payments', keys).policies).toEqual({ ...failing, topicReset: 'restart' })
+  const skipping = { ...failing, sourceCorrupt: 'skip' }
+  expect(rulesOf('orders', keys).policies).toEqual({ ...skipping, dataLoss: 'skip' })
+  expect(rulesOf('payments', keys).policies).toEqual({ ...skipping, topicReset: 'restart' })
 })
 
 test('what is wrong with a rule is told with its place', () => {
