@@ -110,9 +110,9 @@ export function expectation(
   offset: number
 ): Expectation {
   const { topic, partition, targetTopic, targetMaxBytes: maxBytes, rules } = spec
-  const { policies } = rules
+  const { policies, filter } = rules
   return {
-    ...{ topic, partition, offset, generation, targetTopic, maxBytes, policies, isCareful },
+    ...{ topic, partition, offset, generation, targetTopic, maxBytes, policies, filter, isCareful },
     ...(jump && { jump })
   }
 }

@@ -39,6 +39,8 @@ export interface Expectation extends TopicPartition {
   readonly maxBytes: number
   /** What may be left out of it. */
   readonly policies: Pick<Policies, 'rejected' | 'sourceCorrupt'>
+  /** A CEL expression that a record must fit to be copied. */
+  readonly filter: string | undefined
   /** The target has called a batch corrupt: every batch is held against its checksum. */
   readonly isCareful: boolean
   /** Set when `offset` is not where the position was: what lies between is skipped, or was copied from another topic. */

@@ -1,10 +1,11 @@
 import { Fault } from '../../errors.ts'
 import type { Expectation, Taken } from '../../machines/shard-protocol.ts'
+import { compileFilter, type RecordFilter } from '../../records/filter.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { OutgoingBatch } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
-import type { Paths } from './run.ts'
+import type { Paths, RunOptions } from './run.ts'
 import { Walk } from './walk.ts'
 
 /** Batches on their way out, under the target's names, and the credits that keep their bytes. */
@@ -34,6 +35,7 @@ const LOAD_BYTES_MAX = 16 * 1024 * 1024
 export class Intake {
   readonly #paths: Paths
   readonly #expected = new Map<string, Expected>()
+  readonly #filters = new Map<string, RecordFilter>()
   #waiting: Walk[] = []
   #batches: OutgoingBatch[] = []
   #leases: Lease[] = []
@@ -122,7 +124,8 @@ export class Intake {
     }
     const from = expected.offset
     const held = walk.hold()
-    const stretch = walk.stretch(expected, (batch, records) => {
+    const filter = this.#filterOf(expected.filter, walk.slice)
+    const stretch = walk.stretch({ ...expected, filter }, (batch, records) => {
       this.#batches.push({ topic: expected.targetTopic, partition, batch })
       this.#records += records
       this.#bytes += batch.length
@@ -133,6 +136,13 @@ export class Intake {
     expected.offset = stretch.next
     if (stretch.stop !== undefined) this.#expected.delete(key)
     return { topic, partition, from, end: lastStableOffset, ...stretch }
+  }
+
+  #filterOf(text: string | undefined, place: TopicPartition): RunOptions['filter'] {
+    if (text === undefined) return undefined
+    const filter = this.#filters.get(text) ?? compileFilter(text)
+    this.#filters.set(text, filter)
+    return (record) => filter(record, place)
   }
 
   /** Begins before what is expected, although nothing of it was taken yet. */

@@ -2,7 +2,7 @@ import { toFault } from '../../errors.ts'
 import type { Stop } from '../../machines/ledger.ts'
 import type { BatchHeader } from '../../records/batch.ts'
 import { type Rebatched, Rebatcher } from '../../records/rebatch.ts'
-import { forEachRecord } from '../../records/record.ts'
+import { forEachRecord, type RecordCursor } from '../../records/record.ts'
 
 /** A fetched batch that is to be copied. */
 export interface Piece {
@@ -10,6 +10,8 @@ export interface Piece {
   readonly header: BatchHeader
   /** Its records below this offset have been copied before. */
   readonly from: number
+  /** Its records from this offset on are not looked at; all are by default. */
+  readonly until?: number
   /** It may go on as it is. */
   readonly passes: boolean
   /** Leader epoch of the batch before it, -1 when unknown. */
@@ -40,6 +42,15 @@ export interface Paths {
   batchesMerged: number
   /** Taken apart, because they could not pass. */
   batchesDecoded: number
+  /** Left behind by filters. */
+  recordsFiltered: number
+}
+
+/** How the records of a run are treated. */
+export interface RunOptions {
+  readonly paths: Paths
+  /** Whether a record is copied; all are by default. */
+  readonly filter?: ((record: RecordCursor) => boolean) | undefined
 }
 
 /**
@@ -53,11 +64,13 @@ const RUN_BYTES_MAX = 512 * 1024
 /** Neighbouring batches of one partition that go on together: one as it is, or the records of several in new batches. */
 export class Run {
   readonly #paths: Paths
+  readonly #filter: RunOptions['filter']
   #pieces: Piece[] = []
   #bytes = 0
 
-  constructor(paths: Paths) {
+  constructor({ paths, filter }: RunOptions) {
     this.#paths = paths
+    this.#filter = filter
   }
 
   /** Whether a piece may go on together with what is there. */
@@ -99,12 +112,14 @@ export class Run {
   #letGo(pieces: readonly Piece[], maxBytes: number): RunOutcome {
     const [first] = pieces
     if (first === undefined) return { batches: [] }
-    if (pieces.length === 1 && first.passes) {
+    if (pieces.length === 1 && first.passes && this.#filter === undefined) {
       this.#paths.batchesPassed++
       return { batches: [{ batch: first.batch, records: first.header.count }] }
     }
     for (const { passes } of pieces) this.#paths[passes ? 'batchesMerged' : 'batchesDecoded']++
-    return rebatched(pieces, maxBytes)
+    const { filtered, ...outcome } = rebatched(pieces, maxBytes, this.#filter)
+    this.#paths.recordsFiltered += filtered
+    return outcome
   }
 }
 
@@ -119,46 +134,60 @@ function isSmall({ batch, header }: Piece): boolean {
   return batch.length < (header.codec === 0 ? SMALL_BYTES : SMALL_PACKED_BYTES)
 }
 
-function rebatched(pieces: readonly Piece[], maxBytes: number): RunOutcome {
+type Outcome = RunOutcome & { readonly filtered: number }
+
+function rebatched(pieces: readonly Piece[], maxBytes: number, filter: RunOptions['filter']): Outcome {
   const bytes = pieces.reduce((sum, { batch }) => sum + batch.length, 0)
   const rebatcher = new Rebatcher(pieces[0]?.header.codec ?? 0, maxBytes, bytes)
+  let filtered = 0
   for (const [index, piece] of pieces.entries()) {
+    const { from, until = Number.POSITIVE_INFINITY, header, epochBefore: leaderEpoch } = piece
+    let asked = -1
     try {
       forEachRecord(piece.batch, (record) => {
-        if (record.offset >= piece.from) rebatcher.add(record)
+        if (record.offset < from || record.offset >= until) return
+        asked = record.offset
+        if (filter === undefined || filter(record)) rebatcher.add(record)
+        else filtered++
       })
     } catch (error) {
+      const { code, message: reason } = toFault(error)
+      const before = pieces.slice(0, index)
+      if (code === 'filter-failed') {
+        const stop: Stop = { standing: 'rejected', reason: `the record at offset ${asked}: ${reason}` }
+        const failure = { offset: asked, until: asked + 1, leaderEpoch, stop }
+        return { ...rebatched([...before, { ...piece, until: asked }], maxBytes, filter), failure }
+      }
       // Whatever of it was added is left out: the pieces before it are put together once more.
-      const { batches } = rebatched(pieces.slice(0, index), maxBytes)
-      const stop: Stop = { standing: 'source-corrupt', reason: toFault(error).message }
-      const until = piece.header.lastOffset + 1
-      return { batches, failure: { offset: piece.from, until, leaderEpoch: piece.epochBefore, stop } }
+      const stop: Stop = { standing: 'source-corrupt', reason }
+      const failure = { offset: from, until: header.lastOffset + 1, leaderEpoch, stop }
+      return { ...rebatched(before, maxBytes, filter), failure }
     }
   }
   const batches = rebatcher.take()
-  return batches.some(({ batch }) => batch.length > maxBytes) ? upToTooLarge(pieces, maxBytes) : { batches }
+  const isTooLarge = batches.some(({ batch }) => batch.length > maxBytes)
+  return isTooLarge ? upToTooLarge(pieces, maxBytes, filter) : { batches, filtered }
 }
 
 /** Some record alone is above the limit: what comes before the first such. */
-function upToTooLarge(pieces: readonly Piece[], maxBytes: number): RunOutcome {
-  const batches: Rebatched[] = []
-  for (const { batch, header, from, epochBefore } of pieces) {
+function upToTooLarge(pieces: readonly Piece[], maxBytes: number, filter: RunOptions['filter']): Outcome {
+  for (const [index, piece] of pieces.entries()) {
+    const { from, until = Number.POSITIVE_INFINITY, header, epochBefore: leaderEpoch } = piece
     let failure: RunFailure | undefined
-    forEachRecord(batch, (record) => {
-      if (record.offset < from || failure !== undefined) return
-      const alone = new Rebatcher(header.codec, maxBytes, record.bodyEnd - record.bodyStart)
+    forEachRecord(piece.batch, (record) => {
+      const { offset, bodyStart, bodyEnd } = record
+      if (failure !== undefined || offset < from || offset >= until || filter?.(record) === false) return
+      const alone = new Rebatcher(header.codec, maxBytes, bodyEnd - bodyStart)
       alone.add(record)
-      const [made] = alone.take()
-      if (made === undefined) return
-      if (made.batch.length <= maxBytes) batches.push(made)
-      else {
-        const reason = `the record at offset ${record.offset} takes ${made.batch.length} bytes, the target allows ${maxBytes}`
-        const { offset } = record
-        const stop: Stop = { standing: 'rejected', reason }
-        failure = { offset, until: offset + 1, leaderEpoch: epochBefore, stop }
-      }
+      const length = alone.take()[0]?.batch.length ?? 0
+      if (length <= maxBytes) return
+      const reason = `the record at offset ${offset} takes ${length} bytes, the target allows ${maxBytes}`
+      failure = { offset, until: offset + 1, leaderEpoch, stop: { standing: 'rejected', reason } }
     })
-    if (failure !== undefined) return { batches, failure }
+    if (failure === undefined) continue
+    const { offset }: RunFailure = failure
+    const before = [...pieces.slice(0, index), { ...piece, until: offset }]
+    return { ...rebatched(before, maxBytes, filter), failure }
   }
-  return { batches }
+  return { batches: [], filtered: 0 }
 }

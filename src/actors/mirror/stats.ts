@@ -9,6 +9,7 @@ export class MirrorStats {
     batchesPassed: 0,
     batchesMerged: 0,
     batchesDecoded: 0,
+    recordsFiltered: 0,
     /** Left out of partitions, as their rules want. */
     offsetsSkipped: 0,
     /** Partitions that went on elsewhere than at their position, as their rules want. */

@@ -5,10 +5,12 @@ import { AbortedFilter } from '../../records/aborted.ts'
 import { type BatchHeader, batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
-import { type Paths, Run } from './run.ts'
+import { type Paths, Run, type RunOptions } from './run.ts'
 
 /** Where a stretch begins, and how it is to be gone. */
-export type StretchOptions = Pick<Expectation, 'offset' | 'maxBytes' | 'policies' | 'isCareful'>
+export interface StretchOptions extends Pick<Expectation, 'offset' | 'maxBytes' | 'policies' | 'isCareful'> {
+  readonly filter?: RunOptions['filter']
+}
 
 /** What one stretch of a walk came to. */
 export interface Stretch {
@@ -58,11 +60,11 @@ export class Walk {
 
   /** Goes on from `offset`, gives the batches to be copied to `keep`, and rests when it says that this was enough. */
   stretch(
-    { offset, maxBytes, policies, isCareful }: StretchOptions,
+    { offset, maxBytes, policies, isCareful, filter }: StretchOptions,
     keep: (batch: Buffer, records: number) => 'more' | 'enough'
   ): Stretch {
     this.#isBegun = true
-    const run = new Run(this.#paths)
+    const run = new Run({ paths: this.#paths, filter })
     let [next, leaderEpoch, records, bytes, isEnough] = [offset, -1, 0, 0, false]
     const skipped: Skipped[] = []
     const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, skipped, ...(stop && { stop }) })

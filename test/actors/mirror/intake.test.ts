@@ -84,12 +84,14 @@ function sliceOf(
 
 let paths: Paths
 beforeEach(() => {
-  paths = { batchesPassed: 0, batchesMerged: 0, batchesDecoded: 0 }
+  paths = { batchesPassed: 0, batchesMerged: 0, batchesDecoded: 0, recordsFiltered: 0 }
 })
+
+const unfiltered = { filter: undefined, isCareful: false }
 
 function expected(offset: number, more: Partial<Expectation> = {}): Expectation {
   const place = { topic: 't', partition: 0, targetTopic: 't' }
-  return { ...place, offset, generation: 1, maxBytes: 100_000, policies: failing, isCareful: false, ...more }
+  return { ...place, offset, generation: 1, maxBytes: 100_000, policies: failing, ...unfiltered, ...more }
 }
 
 function intakeAt(offset: number, more: Partial<Expectation> = {}): Intake {
@@ -113,7 +115,7 @@ test('large batches go on as they are; markers, aborted and emptied ones only mo
   const load = intake.unload()
   expect(load.batches.map(({ batch }) => readHeader(batch, 0).baseOffset)).toEqual([10, 16])
   for (const { batch } of load.batches) expect(batches.some((one) => one.equals(batch))).toBe(true)
-  expect(paths).toEqual({ batchesPassed: 2, batchesMerged: 0, batchesDecoded: 0 })
+  expect(paths).toEqual({ batchesPassed: 2, batchesMerged: 0, batchesDecoded: 0, recordsFiltered: 0 })
 })
 
 test('small neighbours go on together, of one codec and never past a large one; a small one alone as it is', () => {
@@ -129,7 +131,7 @@ test('small neighbours go on together, of one codec and never past a large one; 
   expect(load.batches.map(({ batch }) => readHeader(batch, 0).count)).toEqual([3, 2, 1, 1])
   expect(load.batches.map(({ batch }) => readHeader(batch, 0).codec)).toEqual([0, 4, 0, 0])
   expect(offsetsIn(load)).toEqual(range(0, 7))
-  expect(paths).toEqual({ batchesPassed: 2, batchesMerged: 5, batchesDecoded: 0 })
+  expect(paths).toEqual({ batchesPassed: 2, batchesMerged: 5, batchesDecoded: 0, recordsFiltered: 0 })
 })
 
 test.each([
@@ -198,6 +200,27 @@ test('where the rules want it, damaged batches and records that are too large ar
   ])
   expect(taken?.skipped?.[0]?.reason).toContain('CRC-32C')
   expect(offsetsIn(intake.unload())).toEqual([0, 1, 2, 8, 9])
+})
+
+test('what a filter leaves behind is passed over; a record without an answer ends its partition', () => {
+  const batches = [
+    batchAt(0, { records: 4 }),
+    batchAt(4, { records: 3, bytes: LARGE }),
+    batchAt(7, { records: 1 })
+  ]
+  const odd = intakeAt(0, { filter: 'offset % 2 == 1' })
+  expect(odd.take([sliceOf(0, batches)])).toMatchObject([{ next: 8, records: 4 }])
+  expect(offsetsIn(odd.unload())).toEqual([1, 3, 5, 7])
+  expect(paths.recordsFiltered).toBe(4)
+  const none = intakeAt(0, { filter: 'false' })
+  const slice = sliceOf(0, batches)
+  expect(none.take([slice])).toMatchObject([{ next: 8, records: 0, bytes: 0 }])
+  expect(slice.lease.bytes).toBe(0)
+  const lost = intakeAt(0, { filter: 'offset == 5 ? value.no.such : true' })
+  const [taken] = lost.take([sliceOf(0, batches)])
+  expect(taken).toMatchObject({ next: 5, records: 5, stop: { standing: 'rejected' } })
+  expect(taken?.stop?.reason).toContain('the record at offset 5: the filter has no answer')
+  expect(offsetsIn(lost.unload())).toEqual([0, 1, 2, 3, 4])
 })
 
 test('with care, a large batch is held against its checksum before it goes on', () => {
