@@ -1,10 +1,17 @@
 import type { z } from 'zod'
+import { toFault } from '../errors.ts'
 import type { Policies } from '../machines/topic-rules.ts'
-import { list, oneOf, present, table, topicPatterns } from './fields.ts'
+import { compileFilter } from '../records/filter.ts'
+import { list, oneOf, present, refuse, table, text, topicPatterns } from './fields.ts'
 import type { RuleConfig } from './rules.ts'
 
 /** The keys that a mirror and its rules have in common. */
 export const ruleFields = () => ({
+  filter: filter()
+    .optional()
+    .describe(
+      'CEL over key, value, headers, timestamp, topic, partition and offset: what it is true for is copied.'
+    ),
   policy: policyTable().describe('What becomes of a partition in trouble; "fail" stops it alone.')
 })
 
@@ -19,8 +26,18 @@ export function rules() {
   return list(rule, 0, 'an array of tables [[mirror.NAME.rule]]').default([])
 }
 
-export function ruleOf(topics: readonly string[], { policy }: Fields): RuleConfig {
-  return { topics, policies: policy }
+export function ruleOf(topics: readonly string[], { filter, policy }: Fields): RuleConfig {
+  return { topics, policies: policy, ...present({ filter }) }
+}
+
+function filter() {
+  return text(/\S/, 'a CEL expression').superRefine((expression, issues) => {
+    try {
+      compileFilter(expression)
+    } catch (error) {
+      refuse(issues, `an expression that can be compiled (${toFault(error).message})`)
+    }
+  })
 }
 
 function policyTable() {
@@ -31,6 +48,9 @@ function policyTable() {
     topic_reset: oneOf(['fail', 'restart'])
       .optional()
       .describe('The source’s topic was created anew: "restart" copies the new one from its beginning.'),
+    log_diverged: oneOf(['fail', 'skip'])
+      .optional()
+      .describe('A new leader lacks records that were copied: "skip" goes on behind what took their place.'),
     source_corrupt: oneOf(['fail', 'skip'])
       .optional()
       .describe('A batch does not fit its own checksum: "skip" leaves it out.')
@@ -41,6 +61,7 @@ function policyTable() {
         present({
           dataLoss: it.data_loss,
           topicReset: it.topic_reset,
+          logDiverged: it.log_diverged,
           sourceCorrupt: it.source_corrupt
         })
     )

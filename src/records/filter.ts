@@ -45,7 +45,7 @@ function parsed(text: string) {
     if (type !== 'bool' && type !== 'dyn') throw new Error(`it is of type ${type}, not bool`)
     return expression
   } catch (cause) {
-    throw new Fault('config-invalid', `the filter ${JSON.stringify(text)}: ${messageOf(cause)}`, { cause })
+    throw new Fault('config-invalid', messageOf(cause), { cause })
   }
 }
 

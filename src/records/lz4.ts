@@ -42,8 +42,9 @@ export function decompressFrame(frame: Buffer, limit: number): Buffer {
     throw new Error('unknown lz4 frame version')
   if (flags & flag.dictionary) throw new Error('an lz4 frame with a dictionary')
   let at = flags & flag.size ? 14 : 6
-  if (at >= frame.length || ((xxh32(frame, 4, at) >>> 8) & 255) !== frame[at])
-    throw new Error('wrong lz4 header checksum')
+  // Kafka before 0.10 took the magic bytes into the header's checksum, and so do its messages of magic 0 to this day.
+  const isHeaderOf = (start: number) => ((xxh32(frame, start, at) >>> 8) & 255) === frame[at]
+  if (at >= frame.length || !(isHeaderOf(4) || isHeaderOf(0))) throw new Error('wrong lz4 header checksum')
   at++
 
   const out = new GrowingBytes(frame.length * 4, limit)

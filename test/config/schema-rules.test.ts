@@ -42,6 +42,15 @@ policy = { topic_reset = "fail", source_corrupt = "skip" }
   expect(rulesOf('payments', keys).policies).toEqual({ ...skipping, topicReset: 'restart' })
 })
 
+test('a filter is compiled before anything runs', () => {
+  const keys = 'filter = "value.lang == \\"en\\""\n[[mirror.m.rule]]\ntopics = ["all"]\nfilter = "true"'
+  expect([rulesOf('t', keys).filter, rulesOf('all', keys).filter]).toEqual(['value.lang == "en"', 'true'])
+  expect(faultsOf('filter = "value.lang =="')).toEqual([
+    'mirror.m.filter = "value.lang ==" is not allowed; allowed: an expression that can be compiled (Unexpected token: EOF)'
+  ])
+  expect(faultsOf('filter = "offset + 1"')[0]).toContain('it is of type int, not bool')
+})
+
 test('what is wrong with a rule is told with its place', () => {
   expect(
     faultsOf(`
