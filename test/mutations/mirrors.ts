@@ -84,6 +84,26 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
       'rules let a partition go on behind what is lost, or from the start of a new topic, and the jump is told'
     )
   },
+  'no answer of a filter taken for a no': {
+    file: 'src/actors/mirror/run.ts',
+    find: "if (code === 'filter-failed') {",
+    replace:
+      "if (code === 'filter-failed') return rebatched(before, maxBytes, filter)\n      if (code === 'x') {",
+    test: {
+      file: 'test/actors/mirror/intake.test.ts',
+      title: 'what a filter leaves behind is passed over; a record without an answer ends its partition'
+    }
+  },
+  'merged past a record that is too large': {
+    file: 'src/actors/mirror/run.ts',
+    find: 'return isTooLarge ? upToTooLarge(pieces, maxBytes, filter) : { batches, filtered }',
+    replace: 'return { batches, filtered }',
+    test: {
+      file: 'test/actors/mirror/intake.test.ts',
+      title:
+        'a record larger than the target allows ends its partition there, and what came before it goes on'
+    }
+  },
   'drained without a commit': {
     file: 'src/machines/shard.ts',
     find: "{ guard: 'isClosed', target: 'committing' }",
