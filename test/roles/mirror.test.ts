@@ -143,17 +143,21 @@ test('what cannot pass as it is, is taken apart: the time of the append is kept,
   expect(counters.batchesMerged).toBeGreaterThan(50)
 })
 
+async function createAnew(topic: string): Promise<void> {
+  const admin = world.kafka('source').admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: [topic] })
+  await admin.disconnect()
+  await world.createTopic('source', topic, 4)
+}
+
 test('a source topic that was created anew stops visibly instead of going on at the old offset', async () => {
   await world.createTopic('source', 'hybrid', 4)
   await produceSome(world, 'hybrid', 40)
   const mirror = start()
   await copied(world, mirror, 'hybrid')
   const before = await world.read('target', 'hybrid')
-  const admin = world.kafka('source').admin()
-  await admin.connect()
-  await admin.deleteTopics({ topics: ['hybrid'] })
-  await world.createTopic('source', 'hybrid', 4)
-  await admin.disconnect()
+  await createAnew('hybrid')
   await produceSome(world, 'hybrid', 80)
   await mirror.until(
     ({ partitions }) => partitions.length === 4 && partitions.every(({ state }) => state === 'topic-reset')
@@ -173,11 +177,7 @@ test('where the rules want it, a topic that was created anew is copied from its 
   const mirror = start({ rules: [{ topics: ['.*'], policies: { topicReset: 'restart' } }] })
   await copied(world, mirror, 'hybrid')
   const before = await world.read('target', 'hybrid')
-  const admin = world.kafka('source').admin()
-  await admin.connect()
-  await admin.deleteTopics({ topics: ['hybrid'] })
-  await world.createTopic('source', 'hybrid', 4)
-  await admin.disconnect()
+  await createAnew('hybrid')
   await produceSome(world, 'hybrid', 12)
   await mirror.until(({ counters }) => (counters.jumps ?? 0) >= 4)
   await copied(world, mirror, 'hybrid')
