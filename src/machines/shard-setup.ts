@@ -29,7 +29,7 @@ export interface ShardContext extends ShardInput {
   readonly sent: Marks
   readonly acked: Marks
   /** Partitions asked into the open transaction and acknowledged, by key. */
-  readonly added: readonly string[]
+  readonly added: Readonly<Record<string, true>>
   /** Recoveries since the last commit: they decide how long the next one waits. */
   readonly doubts: number
   readonly fault: Fault | undefined
@@ -59,7 +59,7 @@ const isUncommitted = (context: ShardContext, key: string) =>
 /** Partitions with batches to produce that are not in the transaction yet. */
 export const lacking = (context: ShardContext): TopicPartition[] =>
   Object.entries(context.taken)
-    .filter(([key, { bytes }]) => bytes > 0 && !context.added.includes(key))
+    .filter(([key, { bytes }]) => bytes > 0 && context.added[key] === undefined)
     .map(([, { topic, partition }]) => ({ topic, partition }))
 
 export const reconciled = (
@@ -74,7 +74,7 @@ export const begun = (context: ShardContext, ledger: Ledger) => ({
   ledger: ledgers.begin(ledger, context.positions)
 })
 
-export const nothing = { taken: marks.none, sent: marks.none, acked: marks.none, added: [] } as const
+export const nothing = { taken: marks.none, sent: marks.none, acked: marks.none, added: {} } as const
 
 interface RetryLater {
   readonly key: string
@@ -143,10 +143,10 @@ export const shard = setup({
       sent: marks.none
     }),
     keepAdded: assign({
-      added: ({ context }, { partitions }: { partitions: readonly TopicPartition[] }) => [
+      added: ({ context }, { partitions }: { partitions: readonly TopicPartition[] }) => ({
         ...context.added,
-        ...partitions.map(({ topic, partition }) => tp(topic, partition))
-      ]
+        ...Object.fromEntries(partitions.map(({ topic, partition }) => [tp(topic, partition), true as const]))
+      })
     }),
     /** Offsets that are only passed over go with the next commit. */
     passOver: assign({
@@ -158,7 +158,7 @@ export const shard = setup({
         ledgers.withPositions(context.positions, ledgers.positionsOf(context.ledger, context.acked)),
       ledger: ({ context }) => ledgers.forgive(context.ledger, context.acked),
       acked: marks.none,
-      added: [],
+      added: {},
       doubts: 0,
       fault: undefined,
       waitingFor: ''

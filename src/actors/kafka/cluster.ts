@@ -5,7 +5,13 @@ import { ask } from './ask.ts'
 import { kafkaFault } from './errors.ts'
 import type { SaslOptions } from './handshake.ts'
 import { type Link, openLink } from './link.ts'
-import { type BrokerAddress, type Metadata, metadataApi, type TopicMetadata } from './metadata.ts'
+import {
+  type BrokerAddress,
+  type Metadata,
+  metadataApi,
+  partitionIn,
+  type TopicMetadata
+} from './metadata.ts'
 import type { TlsOptions } from './socket.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { retrying, unlessAborted } from './waiting.ts'
@@ -206,7 +212,7 @@ export class Cluster {
 
   /** The leader's node id as last learned, `undefined` when there is none. */
   leader(topic: string, partition: number): number | undefined {
-    const known = this.#cached.topics.get(topic)?.partitions.find((one) => one.partition === partition)
+    const known = partitionIn(this.#cached.topics.get(topic), partition)
     return known === undefined || known.leader < 0 ? undefined : known.leader
   }
 

@@ -1,5 +1,11 @@
 import type { FetchAnswer, PartitionRequest } from './fetch.ts'
-import { type TopicPartition, tp } from './topic-partition.ts'
+import type { TopicPartition } from './topic-partition.ts'
+
+/** A partition to be fetched. As long as nothing of it changes it had better be the same object. */
+export interface WantedPartition extends PartitionRequest {
+  /** `tp(topic, partition)` */
+  readonly key: string
+}
 
 /** The part of a fetch request that says which partitions and within which session. */
 export interface SessionRequest {
@@ -22,20 +28,19 @@ const NEW_SESSION = 0
 export class FetchSession {
   #id = NO_SESSION
   #epoch = NEW_SESSION
-  #known = new Map<string, PartitionRequest>()
-  #rotation = 0
+  readonly #known = new Map<string, Known>()
+  /** Counts the requests. */
+  #turn = 0
 
   /** @param wanted everything to be fetched now */
-  next(wanted: readonly PartitionRequest[]): SessionRequest {
-    const before = this.#known
-    this.#known = new Map(wanted.map((one) => [tp(one.topic, one.partition), one]))
+  next(wanted: readonly WantedPartition[]): SessionRequest {
+    const isNew = this.#id === NO_SESSION
     const session = { sessionId: this.#id, sessionEpoch: this.#epoch }
-    if (this.#id === NO_SESSION) return { ...session, partitions: this.#rotated(wanted), forgotten: [] }
-    return {
-      ...session,
-      partitions: wanted.filter((one) => !isSame(one, before.get(tp(one.topic, one.partition)))),
-      forgotten: [...before].filter(([key]) => !this.#known.has(key)).map(([, one]) => one)
-    }
+    const changed = this.#learn(wanted)
+    const forgotten = this.#forget(wanted.length)
+    return isNew
+      ? { ...session, partitions: this.#rotated(wanted), forgotten: [] }
+      : { ...session, partitions: changed, forgotten }
   }
 
   /** Takes note of the answer. False when the session is gone: ask again, the next request is a full one. */
@@ -49,29 +54,68 @@ export class FetchSession {
     return true
   }
 
-  /** The position the broker was asked to read a partition from, in this or an earlier request. */
-  positionOf({ topic, partition }: TopicPartition): number | undefined {
-    return this.#known.get(tp(topic, partition))?.fetchOffset
+  /**
+   * The position the broker was asked to read a partition from, in this or an earlier request.
+   *
+   * @param key `tp(topic, partition)`
+   */
+  positionOf(key: string): number | undefined {
+    return this.#known.get(key)?.request.fetchOffset
   }
 
   reset(): void {
     this.#id = NO_SESSION
     this.#epoch = NEW_SESSION
-    this.#known = new Map()
+    this.#known.clear()
+  }
+
+  /** Remembers what is asked for; returns what the broker does not know yet. Runs over every partition at every fetch. */
+  #learn(wanted: readonly WantedPartition[]): PartitionRequest[] {
+    this.#turn++
+    const changed: PartitionRequest[] = []
+    for (const request of wanted) {
+      const known = this.#known.get(request.key)
+      if (known === undefined) {
+        this.#known.set(request.key, { request, turn: this.#turn })
+        changed.push(request)
+        continue
+      }
+      known.turn = this.#turn
+      if (isSame(request, known.request)) continue
+      known.request = request
+      changed.push(request)
+    }
+    return changed
+  }
+
+  #forget(wanted: number): TopicPartition[] {
+    if (this.#known.size === wanted) return []
+    const forgotten: TopicPartition[] = []
+    for (const [key, { request, turn }] of this.#known) {
+      if (turn === this.#turn) continue
+      this.#known.delete(key)
+      forgotten.push(request)
+    }
+    return forgotten
   }
 
   /** The broker fills the answer in the order of the request; within a session it rotates by itself. */
   #rotated(wanted: readonly PartitionRequest[]): readonly PartitionRequest[] {
-    const start = wanted.length === 0 ? 0 : this.#rotation++ % wanted.length
+    const start = wanted.length === 0 ? 0 : (this.#turn - 1) % wanted.length
     return [...wanted.slice(start), ...wanted.slice(0, start)]
   }
 }
 
-function isSame(one: PartitionRequest, other: PartitionRequest | undefined): boolean {
+interface Known {
+  request: WantedPartition
+  turn: number
+}
+
+function isSame(one: PartitionRequest, other: PartitionRequest): boolean {
   return (
-    other !== undefined &&
-    one.fetchOffset === other.fetchOffset &&
-    one.leaderEpoch === other.leaderEpoch &&
-    one.maxBytes === other.maxBytes
+    one === other ||
+    (one.fetchOffset === other.fetchOffset &&
+      one.leaderEpoch === other.leaderEpoch &&
+      one.maxBytes === other.maxBytes)
   )
 }

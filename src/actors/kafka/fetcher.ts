@@ -6,6 +6,7 @@ import { BufferPool } from './answer-memory.ts'
 import { Bell } from './bell.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
 import { kafkaFault } from './errors.ts'
+import { partitionIn } from './metadata.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { Tracked } from './tracked.ts'
@@ -92,6 +93,9 @@ const REFRESH_MS = 30_000
 const MAX_BYTES = 4 * 1024 * 1024
 const MAX_BYTES_MIN = 64 * 1024
 const PARTITION_MAX_BYTES = 512 * 1024
+const PARTITION_BYTES_MIN = 16 * 1024
+/** As many partitions at least find room in an answer. */
+const PARTITIONS_PER_ANSWER = 8
 const MAX_WAIT_MS = 500
 const POOLED_BUFFERS = 3
 const UNKNOWN_TOPIC = 3
@@ -181,7 +185,7 @@ class Fetching {
   #assign(assignment: FetchAssignment): void {
     const tracked = new Tracked(assignment)
     tracked.isPaused = this.#isPaused
-    this.#tracked.set(tp(tracked.topic, tracked.partition), tracked)
+    this.#tracked.set(tracked.key, tracked)
   }
 
   #pause(isPaused: boolean, partitions: readonly TopicPartition[] | undefined): void {
@@ -207,7 +211,7 @@ class Fetching {
         this.#faulted(tracked, fault)
         continue
       }
-      const known = topic?.partitions.find(({ partition }) => partition === tracked.partition)
+      const known = partitionIn(topic, tracked.partition)
       if (fault !== undefined || known === undefined || !tracked.place(known.leader, known.leaderEpoch)) {
         tracked.displace()
         continue
@@ -227,7 +231,10 @@ class Fetching {
       budget,
       pool: this.#pool,
       maxBytes: this.#maxBytes,
-      partitionMaxBytes: Math.min(partitionMaxBytes, this.#maxBytes),
+      partitionMaxBytes: Math.min(
+        partitionMaxBytes,
+        Math.max(PARTITION_BYTES_MIN, this.#maxBytes / PARTITIONS_PER_ANSWER)
+      ),
       maxWaitMs,
       signal: this.#signal,
       led: () => [...this.#tracked.values()].filter((tracked) => tracked.node === node),
@@ -247,8 +254,7 @@ class Fetching {
   }
 
   #faulted(tracked: Tracked, fault: Fault): void {
-    const { topic, partition, generation } = tracked
-    const key = tp(topic, partition)
+    const { key, topic, partition, generation } = tracked
     if (this.#tracked.get(key) !== tracked) return
     this.#tracked.delete(key)
     this.#report({ type: 'partition.faulted', topic, partition, generation, fault })

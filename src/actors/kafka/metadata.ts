@@ -34,6 +34,17 @@ export interface PartitionMetadata {
   readonly error: number
 }
 
+/** A partition of a topic, `undefined` when it is not listed. They mostly stand at the place of their number. */
+export function partitionIn(
+  topic: TopicMetadata | undefined,
+  partition: number
+): PartitionMetadata | undefined {
+  const likely = topic?.partitions[partition]
+  return likely?.partition === partition
+    ? likely
+    : topic?.partitions.find((one) => one.partition === partition)
+}
+
 const KEY = 3
 const NEWEST = 12
 /** From this version on topics have ids and the encoding is flexible. */

@@ -36,6 +36,14 @@ const OFFSET_OUT_OF_RANGE = 1
 const NO_SESSION = { sessionId: 0, sessionEpoch: -1, forgotten: [] } as const
 const IDLE_BYTES = 64 * 1024
 const STARVED_AFTER = 2
+/**
+ * A fetch costs both sides something for each partition in it, whether it has news or not. One that found little is
+ * followed by the next only after a rest of so long, so that the loop does not spin over thousands of partitions.
+ */
+const REST_MS_PER_PARTITION = 0.02
+const REST_MS_MAX = 50
+/** The part of an answer that counts as little: with more, catching up matters and what is to be gained by a rest does not. */
+const LITTLE = 1 / 4
 /** After a fetch of its own that brought nothing either, a partition waits so many answers for the next. */
 const NOT_STARVED_FOR = -8
 
@@ -46,8 +54,8 @@ export class NodeFetcher {
   readonly #session = new FetchSession()
   #link: Link | undefined
   #failures = 0
-  /** The last answer was empty: the next one will probably be, and a long wait should not hold much of the budget. */
-  #isIdle = false
+  /** Bytes of the last answer. After an empty one the next will probably be, too: its wait should not hold much of the budget. */
+  #broughtBytes = 1
 
   constructor(options: NodeFetcherOptions) {
     this.#options = options
@@ -79,10 +87,11 @@ export class NodeFetcher {
     const { signal, budget, maxBytes, pool } = this.#options
     const link = await this.#connect()
     await this.#validate(link)
-    const askedBytes = this.#isIdle ? Math.min(IDLE_BYTES, maxBytes) : maxBytes
+    const startedAt = performance.now()
+    const askedBytes = this.#broughtBytes === 0 ? Math.min(IDLE_BYTES, maxBytes) : maxBytes
     const memory = new AnswerMemory(await budget.take(askedBytes, signal), budget, pool)
+    const wanted = this.#wanted().filter(({ mustValidate }) => !mustValidate)
     try {
-      const wanted = this.#wanted().filter(({ mustValidate }) => !mustValidate)
       if (wanted.length === 0) return
       const starving = wanted.find(({ starved }) => starved >= STARVED_AFTER)
       if (starving === undefined) await this.#fetchAll(link, wanted, askedBytes, memory)
@@ -91,6 +100,10 @@ export class NodeFetcher {
     } finally {
       memory.release()
     }
+    if (this.#broughtBytes > maxBytes * LITTLE) return
+    const restMs = Math.min(REST_MS_MAX, wanted.length * REST_MS_PER_PARTITION)
+    const leftMs = startedAt + restMs - performance.now()
+    if (leftMs >= 1) await this.#bell.wait(leftMs, signal)
   }
 
   async #fetchAll(
@@ -108,8 +121,7 @@ export class NodeFetcher {
       return
     }
     if (answer.error !== 0) throw kafkaFault(answer.error, `fetch from ${link.address}`)
-    const isCurrent = (one: PartitionAnswer, tracked: Tracked) =>
-      this.#session.positionOf(one) === tracked.position
+    const isCurrent = (tracked: Tracked) => this.#session.positionOf(tracked.key) === tracked.position
     this.#take(answer, memory, isCurrent)
     this.#countStarved(wanted, answer)
   }
@@ -127,7 +139,7 @@ export class NodeFetcher {
     this.#take(
       answer,
       memory,
-      (_, tracked) => tracked === starving && tracked.position === partition.fetchOffset
+      (tracked) => tracked === starving && tracked.position === partition.fetchOffset
     )
     if (starving.position === partition.fetchOffset) starving.starved = NOT_STARVED_FOR
   }
@@ -141,20 +153,16 @@ export class NodeFetcher {
       timeoutMs: request.maxWaitMs + this.#options.cluster.requestTimeoutMs,
       allocate: (bytes) => memory.allocate(bytes)
     })
-    this.#isIdle = answer.partitions.every(({ recordSet }) => recordSet.length === 0)
+    this.#broughtBytes = answer.partitions.reduce((sum, { recordSet }) => sum + recordSet.length, 0)
     return answer
   }
 
-  #take(
-    answer: FetchAnswer,
-    memory: AnswerMemory,
-    isCurrent: (one: PartitionAnswer, tracked: Tracked) => boolean
-  ): void {
+  #take(answer: FetchAnswer, memory: AnswerMemory, isCurrent: (tracked: Tracked) => boolean): void {
     const slices: FetchedSlice[] = []
     for (const one of answer.partitions) {
       const tracked = this.#options.find(tp(one.topic, one.partition))
       // Released, assigned anew, moved or paused while the answer was under way: these bytes are nobody's.
-      if (tracked?.node !== this.#options.node || tracked.isPaused || !isCurrent(one, tracked)) continue
+      if (tracked?.node !== this.#options.node || tracked.isPaused || !isCurrent(tracked)) continue
       if (one.error !== 0) this.#refused(one.error, tracked)
       else {
         const slice = this.#advance(one, tracked, memory)
@@ -212,7 +220,7 @@ export class NodeFetcher {
         .map((one) => tp(one.topic, one.partition))
     )
     for (const tracked of wanted) {
-      if (fed.has(tp(tracked.topic, tracked.partition))) continue
+      if (fed.has(tracked.key)) continue
       tracked.starved = tracked.lastStableOffset > tracked.position ? tracked.starved + 1 : 0
     }
   }

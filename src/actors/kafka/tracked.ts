@@ -1,10 +1,12 @@
-import type { PartitionRequest } from './fetch.ts'
+import type { WantedPartition } from './fetch-session.ts'
 import type { FetchAssignment } from './fetcher.ts'
+import { tp } from './topic-partition.ts'
 
 /** One assigned partition as the fetcher sees it. A new assignment of the same partition is a new object. */
 export class Tracked {
   readonly topic: string
   readonly partition: number
+  readonly key: string
   readonly generation: number
   /** The next offset to fetch. */
   position: number
@@ -26,10 +28,12 @@ export class Tracked {
   highWatermark = -1
   lastStableOffset = -1
   logStartOffset = -1
+  #request: WantedPartition | undefined
 
   constructor(assignment: FetchAssignment) {
     this.topic = assignment.topic
     this.partition = assignment.partition
+    this.key = tp(assignment.topic, assignment.partition)
     this.generation = assignment.generation ?? 0
     this.position = assignment.position
     this.lastEpoch = assignment.leaderEpoch ?? -1
@@ -58,8 +62,14 @@ export class Tracked {
     this.failures++
   }
 
-  request(maxBytes: number): PartitionRequest {
-    const { topic, partition, position: fetchOffset, leaderEpoch } = this
-    return { topic, partition, fetchOffset, leaderEpoch, maxBytes }
+  /** The same object as long as nothing of it has changed: most partitions have nothing new at most fetches. */
+  request(maxBytes: number): WantedPartition {
+    const { key, topic, partition, position: fetchOffset, leaderEpoch } = this
+    const last = this.#request
+    if (last?.fetchOffset === fetchOffset && last.leaderEpoch === leaderEpoch && last.maxBytes === maxBytes) {
+      return last
+    }
+    this.#request = { key, topic, partition, fetchOffset, leaderEpoch, maxBytes }
+    return this.#request
   }
 }

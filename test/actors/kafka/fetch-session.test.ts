@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { PartitionRequest } from '../../../src/actors/kafka/fetch.ts'
-import { FetchSession } from '../../../src/actors/kafka/fetch-session.ts'
+import { FetchSession, type WantedPartition } from '../../../src/actors/kafka/fetch-session.ts'
 
-const request = (partition: number, fetchOffset = 0): PartitionRequest => ({
+const request = (partition: number, fetchOffset = 0): WantedPartition => ({
+  key: `t-${partition}`,
   topic: 't',
   partition,
   fetchOffset,
@@ -66,6 +66,6 @@ test('the position a partition was asked at is remembered over requests that do 
   session.next([request(0, 7), request(1)])
   session.accept(answer(9))
   session.next([request(0, 7), request(1)])
-  expect(session.positionOf({ topic: 't', partition: 0 })).toBe(7)
-  expect(session.positionOf({ topic: 't', partition: 5 })).toBeUndefined()
+  expect(session.positionOf('t-0')).toBe(7)
+  expect(session.positionOf('t-5')).toBeUndefined()
 })
