@@ -32,6 +32,7 @@ export const bit = { codec: 0x07, logAppendTime: 0x08, transactional: 0x10, cont
 const LENGTH_PREFIX = 12
 /** The shortest message of the formats before v2 (offset, size, CRC, magic, attributes, null key, null value). */
 const OLD_MESSAGE_BYTES_MIN = 26
+const OLD_ATTRIBUTES_AT = 17
 
 export type Codec = 0 | 1 | 2 | 3 | 4
 
@@ -58,8 +59,8 @@ export interface BatchHeader {
 }
 
 /**
- * Reads the header of the batch at `start`. A message of the formats before v2 gives its offset, length and magic, the
- * rest as if it held one record. Throws `batch-corrupt` when the header is cut or names a codec that does not exist.
+ * Reads the header of the batch at `start`. A message of the formats before v2 gives its offset (the last one of those
+ * that are compressed in it), length, magic, codec and kind of time, the rest as if it held one record. Throws `batch-corrupt` when the header is cut or names a codec that does not exist.
  */
 export function readHeader(buffer: Buffer, start: number): BatchHeader {
   const room = buffer.length - start
@@ -69,7 +70,7 @@ export function readHeader(buffer: Buffer, start: number): BatchHeader {
   }
   const baseOffset = readInt64(buffer, start)
   const length = LENGTH_PREFIX + buffer.readInt32BE(start + at.length)
-  if (magic < 2) return oldHeader(baseOffset, length, magic)
+  if (magic < 2) return oldHeader(baseOffset, length, magic, buffer.readInt8(start + OLD_ATTRIBUTES_AT))
 
   const attributes = buffer.readInt16BE(start + at.attributes)
   const lastOffsetDelta = buffer.readInt32BE(start + at.lastOffsetDelta)
@@ -193,16 +194,16 @@ function codecOf(attributes: number, baseOffset: number): Codec {
   )
 }
 
-function oldHeader(baseOffset: number, length: number, magic: number): BatchHeader {
+function oldHeader(baseOffset: number, length: number, magic: number, attributes: number): BatchHeader {
   return {
     baseOffset,
     length,
     leaderEpoch: -1,
     magic,
     crc: 0,
-    attributes: 0,
-    codec: 0,
-    logAppendTime: false,
+    attributes,
+    codec: codecOf(attributes, baseOffset),
+    logAppendTime: (attributes & bit.logAppendTime) !== 0,
     transactional: false,
     control: false,
     lastOffsetDelta: 0,

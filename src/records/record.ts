@@ -3,6 +3,7 @@ import { at, bit, type Codec, readHeader, verifyCrc } from './batch.ts'
 import { writeInt64 } from './bytes.ts'
 import { compress, decompress } from './codecs.ts'
 import { crc32c } from './crc32c.ts'
+import { forEachMessage } from './message-set.ts'
 import { sizeOfVarint, sizeOfVarlong, VarintReader, writeVarint, writeVarlong } from './varint.ts'
 
 /** The records inside a RecordBatch v2 (Kafka documentation, "Record"), read without a copy and written. */
@@ -48,18 +49,17 @@ export interface RecordCursor {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
- * Visits the records of one whole batch in order. Checks the CRC first and the batch's framing as it goes: count,
- * lengths, rising offsets within the header's range. Throws `batch-corrupt`, `batch-too-large` when the records expand
- * beyond bounds, and `batch-magic-unsupported` for the formats before Kafka 0.11.
+ * Visits the records of one whole batch in order; of the formats before Kafka 0.11 it may be a message, compressed or not.
+ * Checks the CRC first and the batch's framing as it goes: count, lengths, rising offsets within the header's range. Throws
+ * `batch-corrupt`, and `batch-too-large` when the records expand beyond bounds.
  */
 export function forEachRecord(batch: Buffer, visit: (record: RecordCursor) => void): void {
   const header = readHeader(batch, 0)
-  if (header.magic !== 2) {
-    throw new Fault(
-      'batch-magic-unsupported',
-      `the batch at offset ${header.baseOffset} has format ${header.magic}`
-    )
+  if (header.magic < 2) {
+    forEachMessage(batch, visit)
+    return
   }
+  if (header.magic > 2) throw corrupt(header.baseOffset, `format ${header.magic} does not exist`)
   if (header.length !== batch.length || !verifyCrc(batch)) {
     throw corrupt(header.baseOffset, 'its CRC-32C does not match')
   }

@@ -79,6 +79,24 @@ export const ofRecords: Readonly<Record<string, Mutation>> = {
     replace: '',
     test: filtered
   },
+  'inner offsets of a compressed message taken as they are': {
+    file: 'src/records/message-set.ts',
+    find: 'outer.magic === 1 ? outer.offset - last.offset : 0',
+    replace: '0',
+    test: {
+      file: 'test/records/message-set.test.ts',
+      title: 'messages of every format, codec and offset are read as they were written'
+    }
+  },
+  'what comes behind a left out record begins at its message': {
+    file: 'src/actors/mirror/run.ts',
+    find: 'piece.from < offset ?',
+    replace: 'piece.header.baseOffset < offset ?',
+    test: {
+      file: 'test/actors/mirror/intake.test.ts',
+      title: 'messages of the former formats go on as batches, from wherever the position is among them'
+    }
+  },
   'sequence not reset with a new epoch': {
     file: sequences,
     find: 'this.#next.clear()',

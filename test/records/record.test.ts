@@ -97,10 +97,12 @@ test('a batch whose framing lies under a right CRC is a fault or reads within it
   )
 })
 
-test('formats before v2 are told apart', () => {
+test('a batch is not taken for one of another format', () => {
   const batch = encodeBatch([{ key: null, value: null, headers: [], timestamp: 5 }], { codec: 0 })
-  batch.writeInt8(1, at.magic)
-  expect(() => decodeRecords(batch)).toThrow(expect.objectContaining({ code: 'batch-magic-unsupported' }))
+  for (const magic of [0, 1, 3]) {
+    batch.writeInt8(magic, at.magic)
+    expect(() => decodeRecords(batch)).toThrow(expect.objectContaining({ code: 'batch-corrupt' }))
+  }
 })
 
 test('a batch without records cannot be encoded', () => {

@@ -127,7 +127,7 @@ export class Run {
 function behind(pieces: readonly Piece[], offset: number): Piece[] {
   return pieces
     .filter(({ header }) => header.lastOffset >= offset)
-    .map((piece) => (piece.header.baseOffset < offset ? { ...piece, from: offset, passes: false } : piece))
+    .map((piece) => (piece.from < offset ? { ...piece, from: offset, passes: false } : piece))
 }
 
 function isSmall({ batch, header }: Piece): boolean {

@@ -2,7 +2,7 @@ import { toFault } from '../../errors.ts'
 import type { Stop } from '../../machines/ledger.ts'
 import type { Expectation, Skipped } from '../../machines/shard-protocol.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
-import { type BatchHeader, batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
+import { batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import { type Paths, Run, type RunOptions } from './run.ts'
@@ -97,7 +97,6 @@ export class Walk {
         const header = readHeader(batch, 0)
         const passing = judge(header, next, this.#aborted.isAborted(header), maxBytes)
         if (passing === 'below-position') continue
-        if (passing === 'decode:magic') return ended(letGo() ?? oldFormat(header))
         const isCopied = !isPassedOver(passing)
         const piece = {
           batch,
@@ -155,11 +154,4 @@ export class Walk {
 /** Markers, aborted data and what compaction has emptied: only the position moves. */
 function isPassedOver(passing: Passing): boolean {
   return passing === 'control' || passing === 'aborted' || passing === 'decode:empty'
-}
-
-function oldFormat({ magic, baseOffset }: BatchHeader): Stop {
-  return {
-    standing: 'held',
-    reason: `the batch at offset ${baseOffset} cannot be passed on as it is (format ${magic})`
-  }
 }

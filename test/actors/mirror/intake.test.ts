@@ -239,6 +239,32 @@ test('with care, a large batch is held against its checksum before it goes on', 
   expect(offsetsIn(careful.unload())).toEqual([0, 2])
 })
 
+/** Offsets 0 to 2 in one compressed message of the format before Kafka 0.11; the key of 1 is null. */
+const oldMessage = Buffer.from(
+  'AAAAAAAAAAIAAAB3a+8GDwEBAAABi8/lb9D/////AAAAYR+LCAAAAAAAAP9jYIADj4nmXxkYgQzG7vNPM0AiTNkGQNKgLDGnNFXBQKEktaKEGAJqHsgoN/OwT0wwM7Nf/AcChImGpJrIBMQS1/R2XoeZmH8B7EojkLkAeVwvv8oAAAA=',
+  'base64'
+)
+
+test('messages of the former formats go on as batches, from wherever the position is among them', () => {
+  const intake = intakeAt(1)
+  expect(intake.take([sliceOf(1, [oldMessage, batchAt(3, { records: 2 })])])).toMatchObject([
+    { next: 5, records: 4 }
+  ])
+  expect(intake.unload().batches.map(({ batch }) => readHeader(batch, 0))).toMatchObject([
+    { magic: 2, count: 2, codec: 1 },
+    { magic: 2, count: 2, codec: 0 }
+  ])
+  const skipping = intakeAt(0, {
+    filter: 'key.startsWith("k")',
+    policies: { ...failing, rejected: 'skip' }
+  })
+  expect(skipping.take([sliceOf(0, [oldMessage])])).toMatchObject([
+    { next: 3, records: 2, skipped: [{ from: 1, until: 2 }] }
+  ])
+  const left = skipping.unload().batches.flatMap(({ batch }) => decodeRecords(batch))
+  expect(left.map(({ key }) => String(key))).toEqual(['k0', 'k2'])
+})
+
 test('a slice that is missing its beginning is no slice to go on with', () => {
   const late = sliceOf(11, [batchAt(11, { records: 1 })])
   expect(() => intakeAt(10).take([late])).toThrow(
