@@ -88,10 +88,10 @@ export const ofRecords: Readonly<Record<string, Mutation>> = {
       title: 'messages of every format, codec and offset are read as they were written'
     }
   },
-  'what comes behind a left out record begins at its message': {
+  'a record lost behind one that was left out': {
     file: 'src/actors/mirror/run.ts',
-    find: 'piece.from < offset ?',
-    replace: 'piece.header.baseOffset < offset ?',
+    find: 'from: offset, passes: false }',
+    replace: 'from: offset + 1, passes: false }',
     test: {
       file: 'test/actors/mirror/intake.test.ts',
       title: 'messages of the former formats go on as batches, from wherever the position is among them'

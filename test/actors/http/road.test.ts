@@ -47,6 +47,6 @@ test('nothing overlaps and everything is inside', () => {
 })
 
 test('mirrors both ways are drawn, although they are a circle', () => {
-  const back = '[mirror.back]\nfrom = "aws"\nto = "onprem"\ntopics = ["answers"]\n'
+  const back = '[mirror.back]\nfrom = "aws"\nto = "onprem"\ntopics = ["answers"]\nnaming.prefix = "aws."\n'
   expect(drawRoad(roadConfig(back)).nodes.map(({ id }) => id)).toContain('role:mirror.back')
 })
