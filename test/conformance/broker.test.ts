@@ -6,6 +6,7 @@ import { startBroker } from '../../src/embedded/broker/broker.ts'
 import { hasKafka, startKafka, startKafkaCluster } from '../real/kafka.ts'
 import { hasKafkaTools, KafkaTools } from '../real/kafka-tools.ts'
 import { hasPython } from '../tools/python.ts'
+import { unauthorized } from './broker/acls.ts'
 import type { Subject } from './broker/bench.ts'
 import type { ClusterSubject } from './broker/cluster-bench.ts'
 import { fetching } from './broker/fetching.ts'
@@ -36,6 +37,7 @@ import { transacting } from './broker/transacting.ts'
  *   TransactionalMessageCopier): transactions, idempotence and EndTxn with lost replies, groups of three with eager and
  *   cooperative rebalances, administration
  * - Kafka's tools for operators: topics, configs, groups, offsets, records, transactions
+ * - ACLs without an authorizer: 54
  * - retention: by time, by size, on request 44; compaction as Kafka's cleaner leaves it, down to the batch headers
  * - leadership, on three nodes: who leads and coordinates, and refusals by all others 6 and 16; leader epochs 74 and 75;
  *   moves and the death of a node under idempotent and transactional producers, groups and fetches in wait
@@ -67,6 +69,7 @@ function conformance(
   describe.skipIf(!hasPython)('librdkafka', () => librdkafkaClients(subject))
   describe.skipIf(!hasKafkaTools)("Kafka's own clients", () => kafkaClients(subject, tools))
   describe.skipIf(!hasKafkaTools)("Kafka's tools", () => kafkaOperators(subject, tools))
+  describe('ACLs without an authorizer', () => unauthorized(subject))
   describe('retention', () => retention(subject))
   describe('leadership', () => leadership(during(startCluster)))
 }

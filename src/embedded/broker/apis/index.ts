@@ -1,4 +1,5 @@
 import type { Api, Services } from '../api.ts'
+import { createAclsApi, deleteAclsApi, describeAclsApi } from './acls.ts'
 import { alterConfigsApis, describeConfigsApi } from './configs.ts'
 import { fetchApi } from './fetch.ts'
 import { offsetCommitApi, offsetFetchApi } from './group-offsets.ts'
@@ -65,7 +66,10 @@ export function createApis(services: Services): ReadonlyMap<number, Api> {
     listTransactionsApi,
     electLeadersApi,
     alterReassignmentsApi,
-    listReassignmentsApi
+    listReassignmentsApi,
+    describeAclsApi,
+    createAclsApi,
+    deleteAclsApi
   ]
   const apis = new Map<number, Api>()
   const all = [...create.map((one) => one(services)), ...alterConfigsApis(services)]
