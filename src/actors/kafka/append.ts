@@ -6,17 +6,41 @@ import { produceApi } from './produce.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { retrying } from './waiting.ts'
 
-/**
- * Appends a record outside of any transaction, acknowledged by all replicas. Whoever tries again may append it twice, so
- * it is for records of which only the last one by their key counts.
- */
-export async function appendRecord(
+/** The same of one record. */
+export function appendRecord(
   cluster: Cluster,
-  { topic, partition }: TopicPartition,
+  place: TopicPartition,
   record: Record,
   signal: AbortSignal
 ): Promise<void> {
-  const batch = encodeBatch([record], { codec: 0 })
+  return appendRecords(cluster, place, [record], signal)
+}
+
+/** Records per batch: with keys and values of some hundred bytes still well below any limit on a batch. */
+const RECORDS_PER_BATCH = 1_000
+
+/**
+ * Appends records outside of any transaction, acknowledged by all replicas. Whoever tries again may append some twice, so
+ * it is for records of which only the last one by their key counts.
+ */
+export async function appendRecords(
+  cluster: Cluster,
+  place: TopicPartition,
+  records: readonly Record[],
+  signal: AbortSignal
+): Promise<void> {
+  for (let at = 0; at < records.length; at += RECORDS_PER_BATCH) {
+    await appendBatch(cluster, place, records.slice(at, at + RECORDS_PER_BATCH), signal)
+  }
+}
+
+async function appendBatch(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+  records: readonly Record[],
+  signal: AbortSignal
+): Promise<void> {
+  const batch = encodeBatch(records, { codec: 0 })
   const request = {
     transactionalId: null,
     timeoutMs: cluster.requestTimeoutMs,

@@ -6,7 +6,8 @@ import { Reader, Writer } from './wire.ts'
 export interface GroupSeat {
   readonly group: string
   readonly memberId: string
-  readonly instanceId: string
+  /** `null` of whoever is no static member. */
+  readonly instanceId: string | null
   readonly generation: number
 }
 

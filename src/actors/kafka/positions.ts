@@ -1,6 +1,6 @@
 import { Fault } from '../../errors.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
-import { batchesOf, readHeader } from '../../records/batch.ts'
+import { type BatchHeader, batchesOf, readHeader } from '../../records/batch.ts'
 import { type DecodedRecord, decodeRecords } from '../../records/record.ts'
 import type { Cluster } from './cluster.ts'
 import { isMoved, kafkaFault } from './errors.ts'
@@ -9,15 +9,22 @@ import type { Link } from './link.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { retrying } from './waiting.ts'
 
-export interface ReadInternalOptions extends TopicPartition {
-  readonly cluster: Cluster
-  readonly signal: AbortSignal
+export interface ReadInternalOptions extends Omit<ReadBatchesOptions, 'onBatch' | 'until'> {
   /** Called for every committed record in offset order; `value` null is a tombstone. */
   readonly onRecord: (record: InternalRecord) => void
+}
+
+export interface ReadBatchesOptions extends TopicPartition {
+  readonly cluster: Cluster
+  readonly signal: AbortSignal
+  /** Called for every committed batch with records, in offset order. Its bytes are overwritten by nobody. */
+  readonly onBatch: (batch: Buffer, header: BatchHeader) => void
   /** How long the last stable offset may lag behind before the writer in front counts as hanging, in milliseconds. */
   readonly transactionTimeoutMs: number
   /** First offset to read; the start of the log by default. */
   readonly from?: number
+  /** Offset to read up to, at most; the high watermark by default. */
+  readonly until?: number
   /** Reads what open and aborted transactions wrote, too, and waits for none of them. */
   readonly uncommitted?: boolean
   /** Called at most once, when the read has to wait for somebody's open transaction. */
@@ -46,16 +53,27 @@ const EARLIEST = -2
  *
  * @returns the offset to go on from next time
  */
-export async function readInternal(options: ReadInternalOptions): Promise<{ nextOffset: number }> {
+export function readInternal({ onRecord, ...options }: ReadInternalOptions): Promise<{ nextOffset: number }> {
+  const from = options.from ?? 0
+  return readBatches({
+    ...options,
+    onBatch: (batch) => {
+      for (const record of decodeRecords(batch)) if (record.offset >= from) onRecord(record)
+    }
+  })
+}
+
+/** The same by whole batches, the first of which may begin before `from`. */
+export async function readBatches(options: ReadBatchesOptions): Promise<{ nextOffset: number }> {
   const reader = new PartitionReader(options)
   const isolation = options.uncommitted === true ? READ_UNCOMMITTED : READ_COMMITTED
   try {
-    const end = await reader.offset(LATEST)
+    const end = Math.min(await reader.offset(LATEST), options.until ?? Number.POSITIVE_INFINITY)
     let position = options.from ?? (await reader.offset(EARLIEST))
     if (position > end) throw kafkaFault(1, `${reader.name}: position ${position} of ${end}`)
     let stuckSince: number | undefined
     while (position < end) {
-      const next = deliver(await reader.fetch(position, isolation), position, options.onRecord)
+      const next = deliver(await reader.fetch(position, isolation), position, options.onBatch)
       if (next > position) {
         position = next
         stuckSince = undefined
@@ -73,11 +91,11 @@ export async function readInternal(options: ReadInternalOptions): Promise<{ next
   }
 }
 
-/** Gives the committed records at and after `position` to `onRecord`; returns the offset after the last whole batch. */
+/** Gives the committed batches to `onBatch`; returns the offset after the last whole batch. */
 function deliver(
   { recordSet, aborted }: PartitionAnswer,
   position: number,
-  onRecord: (record: InternalRecord) => void
+  onBatch: ReadBatchesOptions['onBatch']
 ): number {
   const filter = new AbortedFilter(aborted)
   let next = position
@@ -85,8 +103,7 @@ function deliver(
     const header = readHeader(batch, 0)
     const isAborted = filter.isAborted(header)
     next = Math.max(next, header.lastOffset + 1)
-    if (isAborted || header.control) continue
-    for (const record of decodeRecords(batch)) if (record.offset >= position) onRecord(record)
+    if (!isAborted && !header.control) onBatch(batch, header)
   }
   return next
 }
@@ -94,11 +111,11 @@ function deliver(
 /** One partition's leader, found again when it moves. */
 class PartitionReader {
   readonly name: string
-  readonly #options: ReadInternalOptions
+  readonly #options: ReadBatchesOptions
   #link: Link | undefined
   #isLost = false
 
-  constructor(options: ReadInternalOptions) {
+  constructor(options: ReadBatchesOptions) {
     this.name = tp(options.topic, options.partition)
     this.#options = options
   }
