@@ -29,6 +29,8 @@ export interface KafkaOptions {
   readonly security?: KafkaSecurity
   /** Puts a proxy before the plain listener of each broker; clients are told of the proxies only. */
   readonly proxied?: boolean
+  /** Options of the brokers' virtual machines, instead of those that suit the short life of a test. */
+  readonly jvm?: readonly string[]
 }
 
 export interface KafkaCluster {
@@ -50,6 +52,7 @@ interface Plan {
   readonly settings: Readonly<Record<string, string>>
   readonly replication: number
   readonly proxied: boolean
+  readonly jvm: readonly string[] | undefined
   readonly certificates: Certificates | undefined
   /** Controllers as `id@host:port`, or where ZooKeeper listens. */
   readonly quorum: string
@@ -60,7 +63,7 @@ const SESSION_MS = 3_000
 
 /** Starts Apache Kafka on free loopback ports in a temporary directory. */
 export async function startCluster(options: KafkaOptions): Promise<KafkaCluster> {
-  const { nodes: count = 1, version = newestKafka, security, settings = {}, proxied = false } = options
+  const { nodes: count = 1, version = newestKafka, security, settings = {}, proxied = false, jvm } = options
   const libraries = await kafkaLibraries(version)
   const directory = mkdtempSync(join(tmpdir(), 'causeway-kafka-'))
   const controllerPorts = await lastingPorts(count)
@@ -77,6 +80,7 @@ export async function startCluster(options: KafkaOptions): Promise<KafkaCluster>
     },
     replication: Math.min(count, 3),
     proxied,
+    jvm,
     certificates,
     quorum: usesZookeeper ? `127.0.0.1:${controllerPorts[0]}` : voters.join(',')
   }
@@ -121,6 +125,7 @@ async function makeNode(plan: Plan, id: number, controllerPort: number): Promise
   return new KafkaNode({
     id,
     libraries: plan.libraries,
+    jvm: plan.jvm,
     directory,
     address,
     direct: `127.0.0.1:${directPort}`,

@@ -15,10 +15,12 @@ export function kafkaLibraries(version: KafkaVersion = newestKafka): Promise<str
   return jarsOf('kafka', join(import.meta.dirname, `${version}.xml`))
 }
 
-/** The first arguments of `java` for a class of Kafka: what starts often and runs briefly gains nothing by the second compiler. */
-export function javaArgs(libraries: string): string[] {
-  const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
-  return ['-cp', `${libraries}/*`, '-Xmx512m', '-Xms128m', ...quick]
+/** What starts often and runs briefly gains nothing by the second compiler. */
+const briefly: readonly string[] = ['-Xmx512m', '-Xms128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+
+/** The first arguments of `java` for a class of Kafka. */
+export function javaArgs(libraries: string, jvm = briefly): string[] {
+  return ['-cp', `${libraries}/*`, ...jvm]
 }
 
 /** Runs one of Kafka's command line tools by its class and returns what it printed. */

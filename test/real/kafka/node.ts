@@ -18,6 +18,8 @@ export interface NodeAddresses {
 export interface NodeOptions extends NodeAddresses {
   readonly id: number
   readonly libraries: string
+  /** Options of its virtual machine; those for a short life when undefined. */
+  readonly jvm: readonly string[] | undefined
   /** The node's own, made by the caller. */
   readonly directory: string
   readonly settings: Readonly<Record<string, string>>
@@ -67,7 +69,7 @@ export class KafkaNode implements NodeAddresses {
     this.#service = await startService({
       name: `Kafka node ${this.id}`,
       command: 'java',
-      args: [...javaArgs(this.#options.libraries), 'kafka.Kafka', this.file],
+      args: [...javaArgs(this.#options.libraries, this.#options.jvm), 'kafka.Kafka', this.file],
       ready: (printed) => /Kafka Server started|KafkaServer id=\d+\] started/.test(printed)
     })
   }

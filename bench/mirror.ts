@@ -1,0 +1,92 @@
+/**
+ * Mirrors side by side on two real brokers: `npm run bench:mirror -- --help`. README.md says how each figure is made.
+ *
+ * Prints a line per run, writes `bench/results/mirror.md`, and ends with a line of JSON: the ratios that matter.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { kafkaLibraries } from '../test/real/kafka.ts'
+import { pythonPackages } from '../test/tools/python.ts'
+import { Clusters } from './mirror/clusters.ts'
+import { ratiosOf } from './mirror/figures.ts'
+import { page } from './mirror/report.ts'
+import { Session } from './mirror/session.ts'
+import { causeway } from './mirror/systems/causeway.ts'
+import { franzGo } from './mirror/systems/franz-go.ts'
+import { kafkajs } from './mirror/systems/kafkajs.ts'
+import { mirrorMaker, mirrorMakerExactlyOnce } from './mirror/systems/mirrormaker.ts'
+import { latencySeconds, workloads } from './mirror/workload.ts'
+
+interface Options {
+  readonly quick?: true
+  readonly runs?: number
+  readonly system?: readonly string[]
+  readonly topic?: readonly string[]
+  readonly latency: boolean
+  readonly executable?: string
+  readonly profiles?: string
+  readonly out: string
+}
+
+const options = new Command('bench:mirror')
+  .option('--quick', 'a tenth of the records, once')
+  .option('--runs <n>', 'of each mirror on each topic: 3, or 1 of a quick run', Number)
+  .option('--system <names...>', 'only these: mm2, mm2-exactly-once, kafkajs, franz-go, causeway')
+  .option('--topic <names...>', 'only these: uncompressed, lz4, zstd, one-record')
+  .option('--no-latency', 'no runs at a steady rate')
+  .option('--executable <path>', 'the packaged Causeway, instead of its sources')
+  .option('--profiles <folder>', 'CPU profiles of Causeway, one per run; its figures are worse for it')
+  .option('--out <file>', 'where the results go', join(import.meta.dirname, 'results/mirror.md'))
+  .parse()
+  .opts<Options>()
+
+const isQuick = options.quick === true
+const scale = isQuick ? 0.1 : 1
+const startedAt = new Date()
+const { executable, profiles } = options
+const all = [mirrorMaker, mirrorMakerExactlyOnce, kafkajs, franzGo, causeway({ executable, profiles })]
+const systems = all.filter(({ name }) => options.system?.includes(name) ?? true)
+const topics = workloads(scale).filter(
+  ({ name }) => options.topic?.some((one) => name.startsWith(one)) ?? true
+)
+
+const here = systems.filter(({ isHere }) => isHere)
+await Promise.all([kafkaLibraries(), pythonPackages()])
+for (const system of here) await system.prepare()
+const clusters = await Clusters.start()
+const session = new Session(clusters, here)
+try {
+  for (let round = 0; round < (options.runs ?? (isQuick ? 1 : 3)); round++) {
+    for (const topic of topics) await session.copies(topic)
+    if (options.latency) await session.latencies(latencySeconds(scale))
+  }
+} finally {
+  await clusters.stop()
+}
+const { measured } = session
+const missing = systems
+  .filter(({ isHere }) => !isHere)
+  .map(({ title }) => `${title}: cannot be had on this machine`)
+const report = page({
+  measured,
+  systems: here,
+  workloads: topics,
+  command: [
+    'npm run bench:mirror',
+    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])
+  ].join(' '),
+  startedAt,
+  minutes: (Date.now() - startedAt.getTime()) / 60_000,
+  isQuick,
+  faults: [...missing, ...session.faults]
+})
+mkdirSync(dirname(options.out), { recursive: true })
+writeFileSync(options.out, report)
+console.log(report)
+const rounded = Object.entries(ratiosOf(measured)).map(([name, value]) => [
+  name,
+  value && Number(value.toFixed(2))
+])
+console.log(JSON.stringify(Object.fromEntries(rounded)))
+process.exit(session.faults.length === 0 ? 0 : 1)
