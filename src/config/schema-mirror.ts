@@ -4,6 +4,7 @@ import {
   type Issues,
   list,
   name,
+  oneOf,
   pattern,
   size,
   table,
@@ -46,6 +47,11 @@ export function mirrorTable() {
       .describe('Gives whom the source lets read a topic the same right on the target.'),
     ...ruleFields(),
     rule: rules().describe('Exceptions for some topics; the first that fits and says something decides.'),
+    delivery: oneOf(['exactly-once', 'at-least-once'])
+      .default('exactly-once')
+      .describe(
+        'At least once writes without transactions: sooner visible, and repeated in part after errors.'
+      ),
     commit_interval: commitInterval(),
     commit_bytes: size('64KiB', '1GiB')
       .prefault('16MiB')
@@ -69,6 +75,7 @@ export function mirrorTable() {
       configExclude: it.config_exclude,
       syncAcls: it.sync_acls,
       rules: [...it.rule, ruleOf(['.*'], it)],
+      delivery: it.delivery,
       commitIntervalMs: it.commit_interval,
       commitBytes: it.commit_bytes,
       shards: it.shards,

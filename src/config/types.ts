@@ -140,6 +140,7 @@ export interface MirrorConfig {
   readonly syncAcls: boolean
   /** What is done with which topics: see `rulesFor`. */
   readonly rules: readonly RuleConfig[]
+  readonly delivery: 'exactly-once' | 'at-least-once'
   readonly commitIntervalMs: number
   readonly commitBytes: number
   readonly shards: number

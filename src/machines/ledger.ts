@@ -44,10 +44,10 @@ export interface Position {
 export type Positions = Readonly<Record<string, Position>>
 
 /**
- * `waiting`: its shard is not copying. `copying`: fetched and produced. `held`: the target has no place for it, or a
- * batch cannot pass as it is. `quarantined`: the target failed it; it is tried again by itself. `rejected`: the target
- * refuses a record for good. `source-corrupt`, `log-diverged`, `data-loss`, `topic-reset`: what the source has is not
- * what the position stands for; never skipped silently.
+ * `waiting`: its shard is not copying. `copying`: fetched and produced. `held`: the target has no place for it.
+ * `quarantined`: the target failed it; it is tried again by itself. `rejected`: the target refuses a record for good.
+ * `source-corrupt`, `log-diverged`, `data-loss`, `topic-reset`: what the source has is not what the position stands for;
+ * never skipped silently.
  */
 export type Standing =
   | 'waiting'
@@ -117,11 +117,11 @@ export function expectation(
   }
 }
 
-/** What the fetcher is told of it. The epoch is known only where the fetch begins at the durable position. */
+/** What the fetcher is told of it. The epoch is known only where the fetch begins at a position that we have. */
 export function assignment(
   { spec, generation, jump }: Entry,
   offset: number,
-  position: Position | undefined
+  position: Pick<Position, 'next' | 'leaderEpoch'> | undefined
 ): FetchAssignment {
   const isContinued = jump === undefined && position?.next === offset
   return {
@@ -177,11 +177,15 @@ function allowedJump(
   return isAllowed ? { from: position.next, to: logStart, reason: stop.reason } : undefined
 }
 
-/** When copying ends: what was copied waits for the next restore, everything else keeps its reason. */
-export function close(ledger: Ledger): Ledger {
-  return mapEntries(ledger, (entry) => ({
+/**
+ * When copying ends: what was copied waits for the next restore, everything else keeps its reason.
+ *
+ * @param kept what is on the target for good although no position says so yet: it is gone on from there
+ */
+export function close(ledger: Ledger, kept: Marks): Ledger {
+  return mapEntries(ledger, (entry, key) => ({
     ...(entry.standing === 'copying' ? waiting(entry) : entry),
-    taken: -1
+    taken: kept[key]?.next ?? -1
   }))
 }
 

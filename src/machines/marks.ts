@@ -47,6 +47,11 @@ export function join(before: Marks, after: Marks): Marks {
   return next
 }
 
+/** All but those of some keys. */
+export function without(marks: Marks, keys: ReadonlySet<string>): Marks {
+  return Object.fromEntries(Object.entries(marks).filter(([key]) => !keys.has(key)))
+}
+
 /** The marks with batches, and those that only move a position. */
 export function split(marks: Marks): { readonly loaded: Marks; readonly empty: Marks } {
   const entries = Object.entries(marks)

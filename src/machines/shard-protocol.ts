@@ -79,9 +79,18 @@ export type WriterReport =
   | { readonly type: 'writer.took'; readonly taken: readonly Taken[] }
   | { readonly type: 'writer.added'; readonly partitions: readonly TopicPartition[] }
   | { readonly type: 'writer.produced' }
+  /**
+   * At least once only, before a refusal: of these partitions not everything sent was acknowledged; what was sent of all
+   * others stays.
+   */
+  | { readonly type: 'writer.acknowledged'; readonly but: readonly TopicPartition[] }
   /** Some partitions could not be added or produced to: this transaction will never be committed. */
   | { readonly type: 'writer.refused'; readonly failures: readonly PartitionFailure[] }
-  | { readonly type: 'writer.committed' }
+  | {
+      readonly type: 'writer.committed'
+      /** From the command to the target's answer, in milliseconds. */
+      readonly tookMs: number
+    }
 
 /** What the writer took of one slice. */
 export interface Taken extends TopicPartition {

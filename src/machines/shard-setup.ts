@@ -15,11 +15,20 @@ export interface ShardInput extends ShardSettings {
 }
 
 export interface ShardSettings {
+  /**
+   * At least once: what the target has acknowledged is there for good, transactions or not, and positions follow it.
+   * After an error copying goes on where the acknowledged part ends; what lies behind may be there twice then.
+   */
+  readonly delivery: Delivery
   readonly commitIntervalMs: number
+  /** The interval is not stretched beyond. */
+  readonly commitIntervalMaxMs: number
   readonly commitBytes: number
   readonly quarantineMinMs: number
   readonly quarantineMaxMs: number
 }
+
+export type Delivery = 'exactly-once' | 'at-least-once'
 
 export interface ShardContext extends ShardInput {
   readonly ledger: Ledger
@@ -32,6 +41,8 @@ export interface ShardContext extends ShardInput {
   readonly added: Readonly<Record<string, true>>
   /** Recoveries since the last commit: they decide how long the next one waits. */
   readonly doubts: number
+  /** How long commits take, in milliseconds: the mean of the last one and of those before, each of half the weight. */
+  readonly commitTookMs: number
   readonly fault: Fault | undefined
   /** What a restore waits for, when it does. */
   readonly waitingFor: string
@@ -44,6 +55,18 @@ export type ShardEvent =
 
 const BACKOFF_MIN_MS = 50
 const BACKOFF_MAX_MS = 5_000
+
+/** No more than this part of the time goes into commits, during which nothing is produced. */
+const COMMIT_SHARE_MAX = 1 / 4
+/** The most that a transaction's bytes are stretched: they have to be produced before the next commit. */
+const STRETCH_BYTES_MAX = 4
+
+/**
+ * How much longer than configured a transaction lasts: where commits are slow, because the target has many markers to
+ * write or is under load, fewer of them are better for both sides.
+ */
+const stretch = ({ commitTookMs, commitIntervalMs, commitIntervalMaxMs }: ShardContext) =>
+  Math.max(1, Math.min(commitTookMs / COMMIT_SHARE_MAX, commitIntervalMaxMs) / commitIntervalMs)
 
 const unbound = () => Promise.reject(new Error('actor not provided'))
 
@@ -116,7 +139,8 @@ export const shard = setup({
       !marks.isEmpty(context.taken) || !marks.isEmpty(context.sent) || !marks.isEmpty(context.acked),
     /** Something may be committed at once: what is acknowledged, or offsets that are only passed over. */
     hasCommittable: ({ context }) => !marks.isEmpty(context.acked) || hasPassedOver(context),
-    isFull: ({ context }) => marks.bytesOf(context.acked) >= context.commitBytes,
+    isFull: ({ context }) =>
+      marks.bytesOf(context.acked) >= context.commitBytes * Math.min(stretch(context), STRETCH_BYTES_MAX),
     isDue: stateIn({ live: { copying: { clock: 'due' } } }),
     isClosed: stateIn({ live: { copying: { intake: 'closed' } } }),
     isDoubt: ({ event }) => 'error' in event && isDoubt(toFault(event.error))
@@ -141,6 +165,10 @@ export const shard = setup({
     acknowledge: assign({
       acked: ({ context }) => marks.join(context.acked, context.sent),
       sent: marks.none
+    }),
+    acknowledgeSome: assign(({ context }, { but }: { but: readonly TopicPartition[] }) => {
+      const keys = new Set(but.map(({ topic, partition }) => tp(topic, partition)))
+      return { acked: marks.join(context.acked, marks.without(context.sent, keys)), sent: marks.none }
     }),
     keepAdded: assign({
       added: ({ context }, { partitions }: { partitions: readonly TopicPartition[] }) => ({
@@ -172,8 +200,14 @@ export const shard = setup({
       fault: (_, { error }: { error: unknown }) => toFault(error),
       doubts: ({ context }) => context.doubts + 1
     }),
-    /** Drops what was in flight: only the durable positions count from here. */
-    abandon: assign(({ context }) => ({ ...nothing, ledger: ledgers.close(context.ledger) })),
+    keepTook: assign({
+      commitTookMs: ({ context }, { tookMs }: { tookMs: number }) => (context.commitTookMs + tookMs) / 2
+    }),
+    /** Drops what was in flight: only what is on the target for good counts from here. */
+    abandon: assign(({ context }) => {
+      const acked = context.delivery === 'at-least-once' ? context.acked : marks.none
+      return { ...nothing, acked, ledger: ledgers.close(context.ledger, acked) }
+    }),
     setLedger: assign({ ledger: (_, { ledger }: { ledger: Ledger }) => ledger }),
     retryLater: raise<ShardContext, ShardEvent, ShardEvent, RetryLater>(
       (_, { key }) => ({ type: 'partition.retry', key }),
@@ -201,7 +235,7 @@ export const shard = setup({
         params: {
           type: 'fetch.assign',
           partitions: started.map(([key, entry]) =>
-            ledgers.assignment(entry, from(key, entry), context.positions[key])
+            ledgers.assignment(entry, from(key, entry), context.acked[key] ?? context.positions[key])
           )
         }
       })
@@ -224,7 +258,7 @@ export const shard = setup({
     })
   },
   delays: {
-    commitInterval: ({ context }) => context.commitIntervalMs,
+    commitInterval: ({ context }) => context.commitIntervalMs * stretch(context),
     backoff: ({ context }) => doubling(context.doubts, BACKOFF_MIN_MS, BACKOFF_MAX_MS)
   }
 })

@@ -10,6 +10,9 @@ import { sourceStops, takenStops, targetStops } from './verdict.ts'
  * together or not at all. There is one way to recover: on any doubt the shard leaves `live`, which stops its writer
  * (sockets destroyed, buffers returned), and comes back through fencing and the durable positions.
  *
+ * With `delivery` at least once there are no transactions, and the same steps write data and then positions: what was
+ * acknowledged survives a doubt, and copying goes on behind it.
+ *
  * What was taken moves `taken → sent → acked → positions`: held by the writer, on its way to the target, acknowledged in
  * the open transaction, committed.
  */
@@ -21,6 +24,7 @@ export const shardMachine = shard.createMachine({
     ledger: {},
     positions: {},
     doubts: 0,
+    commitTookMs: 0,
     fault: undefined,
     waitingFor: ''
   }),
@@ -179,7 +183,10 @@ export const shardMachine = shard.createMachine({
                 producing: {
                   entry: ['send', { type: 'tell', params: { type: 'produce' } }],
                   on: {
-                    'writer.produced': { target: 'open', actions: 'acknowledge' }
+                    'writer.produced': { target: 'open', actions: 'acknowledge' },
+                    'writer.acknowledged': {
+                      actions: { type: 'acknowledgeSome', params: ({ event }) => event }
+                    }
                   }
                 },
                 /** A transaction is open and everything sent was acknowledged. */
@@ -202,7 +209,12 @@ export const shardMachine = shard.createMachine({
                       })
                     }
                   ],
-                  on: { 'writer.committed': { target: 'idle', actions: 'settle' } }
+                  on: {
+                    'writer.committed': {
+                      target: 'idle',
+                      actions: ['settle', { type: 'keepTook', params: ({ event }) => event }]
+                    }
+                  }
                 }
               }
             }

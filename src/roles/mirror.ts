@@ -38,7 +38,9 @@ export function createMirror(context: RoleContext, instance: string): Role {
     logic: bindMirror(context, config, { instance, prefixOf }, stats),
     input: {
       shard: {
+        delivery: config.delivery,
         commitIntervalMs: config.commitIntervalMs,
+        commitIntervalMaxMs: Math.max(config.commitIntervalMs, config.transactionTimeoutMs / 3),
         commitBytes: config.commitBytes,
         quarantineMinMs: config.quarantineMinMs,
         quarantineMaxMs: config.quarantineMaxMs
@@ -101,6 +103,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, st
     prefix,
     positionsTopic,
     transactionTimeoutMs,
+    delivery: config.delivery,
     confirm,
     restorer,
     claim,

@@ -137,7 +137,7 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
       }
     >
     readonly InitProducerId: Definition<
-      { transactionalId: string; transactionTimeout: number },
+      { transactionalId: string | null; transactionTimeout: number },
       { errorCode: number; producerId: string; producerEpoch: number }
     >
     readonly AddPartitionsToTxn: Definition<

@@ -13,7 +13,14 @@ interface Sent {
 }
 
 const input: MirrorInput = {
-  shard: { commitIntervalMs: 500, commitBytes: 1, quarantineMinMs: 1, quarantineMaxMs: 2 },
+  shard: {
+    delivery: 'exactly-once',
+    commitIntervalMaxMs: 5_000,
+    commitIntervalMs: 500,
+    commitBytes: 1,
+    quarantineMinMs: 1,
+    quarantineMaxMs: 2
+  },
   membership: { group: 'g', instanceId: 'i', shards: 3, sessionTimeoutMs: 10_000 },
   fetcher: {} as FetcherInput,
   flow: { limitBytes: 100 }

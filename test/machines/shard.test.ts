@@ -5,13 +5,21 @@ import { Fault } from '../../src/errors.ts'
 import { begin, halt, type PartitionSpec, reconcile, retry } from '../../src/machines/ledger.ts'
 import { shardMachine } from '../../src/machines/shard.ts'
 import type { Taken, WriterCommand, WriterReport } from '../../src/machines/shard-protocol.ts'
+import type { Delivery, ShardSettings } from '../../src/machines/shard-setup.ts'
 import { failing, type Policies, plainRules } from '../../src/machines/topic-rules.ts'
 import { targetStops } from '../../src/machines/verdict.ts'
 
 type State = SnapshotFrom<typeof shardMachine>
 type Event = { readonly type: string }
 
-const settings = { commitIntervalMs: 500, commitBytes: 200, quarantineMinMs: 1_000, quarantineMaxMs: 60_000 }
+const settings: ShardSettings = {
+  delivery: 'exactly-once',
+  commitIntervalMs: 500,
+  commitIntervalMaxMs: 5_000,
+  commitBytes: 200,
+  quarantineMinMs: 1_000,
+  quarantineMaxMs: 60_000
+}
 const spec = (topic: string, more: Partial<PartitionSpec> = {}): PartitionSpec => ({
   topic,
   partition: 0,
@@ -33,8 +41,9 @@ interface World {
   /** Where the writer expects the next slice, for partitions that are fetched. */
   readonly expected: Readonly<Record<string, number>>
   readonly fetched: readonly string[]
-  /** Offsets up to which slices were taken since the last produce, and up to which everything is acknowledged. */
+  /** Offsets up to which slices were taken since the last produce, are on their way, and are acknowledged. */
   readonly waiting: Readonly<Record<string, number>>
+  readonly flying: Readonly<Record<string, number>>
   readonly acked: Readonly<Record<string, number>>
   /** Partitions with batches that wait in the writer, and with batches on their way. */
   readonly loaded: readonly string[]
@@ -52,6 +61,7 @@ const blank: World = {
   expected: {},
   fetched: [],
   waiting: {},
+  flying: {},
   acked: {},
   loaded: [],
   sending: [],
@@ -63,6 +73,7 @@ const blank: World = {
   alive: 'no'
 }
 const LAST_OFFSET = 2
+const deliveries: readonly Delivery[] = ['exactly-once', 'at-least-once']
 const doubt = new Fault('link-closed', 'link closed', { retryable: true })
 
 interface Step {
@@ -77,8 +88,8 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
   let after = change(world)
   const isLive = (s: State) => 'writer' in s.children && s.children.writer !== undefined
   const reinvoked = actions.some((action) => action.type === 'xstate.spawnChild')
-  if (!isLive(next)) after = { ...lost(after), alive: 'no' }
-  else if (reinvoked) after = { ...lost(after), alive: 'fencing' }
+  if (!isLive(next)) after = { ...lost(after, next), alive: 'no' }
+  else if (reinvoked) after = { ...lost(after, next), alive: 'fencing' }
   for (const action of actions) {
     const { event: sent, targetId } = (action.params ?? {}) as unknown as { event: Event; targetId?: string }
     if (action.type === 'xstate.sendTo' && targetId === 'writer') after = obey(after, sent as WriterCommand)
@@ -112,13 +123,14 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
   return { state: next, world: after }
 }
 
-/** The writer is gone: the target aborts what was not committed. */
-function lost(world: World): World {
+/** The writer is gone: the target aborts what was not committed, if it was in a transaction. */
+function lost(world: World, { context }: State): World {
   return {
     ...world,
     expected: {},
     waiting: {},
-    acked: {},
+    flying: {},
+    acked: context.delivery === 'at-least-once' ? world.acked : {},
     loaded: [],
     sending: [],
     inTransaction: [],
@@ -135,7 +147,7 @@ function obey(world: World, command: WriterCommand): World {
       const expected = { ...world.expected }
       for (const { topic, partition, offset } of command.partitions) {
         const key = tp(topic, partition)
-        const before = world.waiting[key] ?? world.acked[key] ?? world.durable[key] ?? 0
+        const before = world.waiting[key] ?? world.flying[key] ?? world.acked[key] ?? world.durable[key] ?? 0
         expect(offset, 'copying goes on exactly where it stands').toBe(before)
         expected[key] = offset
       }
@@ -165,7 +177,7 @@ function carry(world: World, command: Extract<WriterCommand, { type: 'add' | 'pr
       expect(world.inTransaction, 'added before the first produce').toContain(key)
     return {
       ...world,
-      acked: { ...world.acked, ...world.waiting },
+      flying: world.waiting,
       waiting: {},
       sending: world.loaded,
       loaded: []
@@ -178,11 +190,17 @@ function carry(world: World, command: Extract<WriterCommand, { type: 'add' | 'pr
     expect(world.sending, 'nothing is on its way at a commit').toEqual([])
     const reached = world.loaded.includes(key) ? world.acked[key] : (world.waiting[key] ?? world.acked[key])
     expect(position.next, 'a position never runs ahead of its data').toBe(reached)
-    expect(position.next).toBeGreaterThan(world.durable[key] ?? 0)
+    expect(position.next, 'a position never goes back').toBeGreaterThanOrEqual(world.durable[key] ?? 0)
     committing[key] = position.next
   }
   expect(Object.keys(committing).length, 'a transaction without positions says nothing').toBeGreaterThan(0)
-  return { ...world, committing }
+  const passedOver = Object.entries(world.waiting).filter(([key]) => !world.loaded.includes(key))
+  return {
+    ...world,
+    committing,
+    waiting: Object.fromEntries(Object.entries(world.waiting).filter(([key]) => world.loaded.includes(key))),
+    acked: { ...world.acked, ...Object.fromEntries(passedOver) }
+  }
 }
 
 const key = ({ state, world }: Step) => {
@@ -287,7 +305,7 @@ function* replies(at: Step): Generator<Step> {
     yield say({ type: 'writer.restored', positions }, (w) => ({ ...w, alive: 'ready' }))
   }
   const partitions = world.adding.map((name) => ({ topic: name.slice(0, 1), partition: 0 }))
-  const failures = [...world.loaded, ...world.sending].slice(0, 1).map((name) => ({
+  const failures = [...world.sending, ...world.loaded].slice(0, 1).map((name) => ({
     topic: name.slice(0, 1),
     partition: 0,
     fault: new Fault('kafka-not-enough-replicas', 'not enough replicas', { retryable: true })
@@ -305,13 +323,23 @@ function* replies(at: Step): Generator<Step> {
     yield say({ type: 'writer.produced' }, (w) => ({
       ...w,
       outstanding: '',
+      acked: { ...w.acked, ...w.flying },
+      flying: {},
       sending: []
     }))
-    if (failures.length > 0) yield say({ type: 'writer.refused', failures }, (w) => ({ ...w, alive: 'no' }))
+    const refusal: WriterReport = { type: 'writer.refused', failures }
+    if (failures.length > 0 && at.state.context.delivery === 'exactly-once') {
+      yield say(refusal, (w) => ({ ...w, alive: 'no' }))
+    } else if (failures.length > 0) {
+      const { [world.sending[0] ?? '']: _, ...arrived } = world.flying
+      const report = { type: 'writer.acknowledged', but: failures }
+      const told = step(at, report, (w) => ({ ...w, acked: { ...w.acked, ...arrived }, flying: {} }))
+      yield step(told, refusal, (w) => ({ ...w, alive: 'no' }))
+    }
   }
   if (world.outstanding === 'commit') {
     const committed = (w: World): World => ({ ...w, durable: { ...w.durable, ...w.committing } })
-    yield say({ type: 'writer.committed' }, (w) => ({
+    yield say({ type: 'writer.committed', tookMs: 0 }, (w) => ({
       ...committed(w),
       outstanding: '',
       committing: {},
@@ -330,8 +358,8 @@ function* replies(at: Step): Generator<Step> {
 const without = (marks: Readonly<Record<string, number>>, committed: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(marks).filter(([name, next]) => (committed[name] ?? -1) < next))
 
-function explore(topics: readonly string[], limit: number) {
-  const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+function explore(topics: readonly string[], limit: number, delivery: Delivery) {
+  const [state] = initialTransition(shardMachine, { shard: 3, ...settings, delivery })
   const first: Step = { state, world: blank }
   const seen = new Map([[key(first), first]])
   let edges = 0
@@ -346,19 +374,22 @@ function explore(topics: readonly string[], limit: number) {
   return { seen, edges }
 }
 
-test('every reachable state of a shard with one partition keeps the invariants', () => {
-  const { seen, edges } = explore(['a'], 100_000)
-  console.log(`${seen.size} states, ${edges} edges`)
-  expect(seen.size).toBeLessThan(100_000)
-  expect([...seen.values()].some(({ world }) => world.durable['a-0'] === LAST_OFFSET)).toBe(true)
-})
+test.each(deliveries)(
+  'every reachable state of a shard with one partition keeps the invariants, %s',
+  (delivery) => {
+    const { seen, edges } = explore(['a'], 100_000, delivery)
+    console.log(`${seen.size} states, ${edges} edges`)
+    expect(seen.size).toBeLessThan(100_000)
+    expect([...seen.values()].some(({ world }) => world.durable['a-0'] === LAST_OFFSET)).toBe(true)
+  }
+)
 
-test('random walks of a shard with two partitions keep the invariants', () => {
+test.each(deliveries)('random walks of a shard with two partitions keep the invariants, %s', (delivery) => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
   console.log(`seed ${seed}`)
   const random = lehmer(seed)
   for (let walk = 0; walk < 60; walk++) {
-    const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+    const [state] = initialTransition(shardMachine, { shard: 3, ...settings, delivery })
     let at: Step = { state, world: blank }
     for (let steps = 0; steps < 60 && at.state.status === 'active'; steps++) {
       const next = [...moves(at, { topics: ['a', 'b'] })]
@@ -375,8 +406,10 @@ function lehmer(seed: number): () => number {
   }
 }
 
-const ready = (...topics: string[]): Step => {
-  const [state] = initialTransition(shardMachine, { shard: 3, ...settings })
+const ready = (...topics: string[]): Step => readyWith({}, ...topics)
+
+const readyWith = (more: Partial<ShardSettings>, ...topics: string[]): Step => {
+  const [state] = initialTransition(shardMachine, { shard: 3, ...settings, ...more })
   const partitions = topics.map((topic) => spec(topic))
   let at = step({ state, world: blank }, { type: 'partitions.changed', partitions } as Event, (w) => ({
     ...w,
@@ -538,4 +571,64 @@ test('drain produces and commits what was taken, then ends', () => {
   }
   expect(at.state.status).toBe('done')
   expect(at.world.durable).toEqual({ 'a-0': 1 })
+})
+
+/** The last of the replies that may come. */
+const answered = (at: Step): Step => [...replies(at)].at(-1) ?? at
+const first = (at: Step): Step => [...replies(at)][0] ?? at
+
+test('at least once, an error takes nothing back that was acknowledged, and copying goes on behind it', () => {
+  let at = readyWith({ delivery: 'at-least-once' }, 'a', 'b')
+  at = took(took(at, 'a', 1, 50), 'b', 1, 50)
+  for (let round = 0; round < 3; round++) at = first(at)
+  expect(at.world.acked).toEqual({ 'a-0': 1, 'b-0': 1 })
+  at = first(took(took(took(at, 'a', 2, 50), 'b', 2, 50), 'a', 3, 50))
+  expect(at.world.sending).toEqual(['a-0', 'b-0'])
+  const refused = answered(at)
+  expect(refused.state.matches('backoff')).toBe(true)
+  expect(refused.state.context.ledger['a-0']?.standing, 'the one that failed').toBe('quarantined')
+  let back = step(refused, { type: 'xstate.after.backoff.shard.backoff' })
+  for (let round = 0; round < 2; round++) back = answered(back)
+  expect(back.world.expected, 'b goes on behind what arrived').toEqual({ 'b-0': 2 })
+  back = step(back, { type: 'xstate.after.commitInterval.shard.live.copying.clock.ticking' })
+  back = first(back)
+  expect(back.world.committing, 'what was acknowledged becomes durable').toEqual({ 'a-0': 2, 'b-0': 2 })
+  const retried = step(first(back), { type: 'partition.retry', key: 'a-0' } as Event)
+  expect(retried.world.expected['a-0'], 'resent from the end of what was acknowledged').toBe(2)
+})
+
+test('slow commits stretch the interval up to its limit, and the bytes of a transaction with it', () => {
+  const commit = (at: Step, tookMs: number, next: number) => {
+    let open = first(first(took(at, 'a', next, 50)))
+    open = step(open, { type: 'xstate.after.commitInterval.shard.live.copying.clock.ticking' })
+    expect(open.world.outstanding).toBe('commit')
+    return step(open, { type: 'writer.committed', tookMs } as Event, (w) => ({
+      ...w,
+      ...{ outstanding: '', committing: {}, inTransaction: [], acked: {} },
+      durable: { ...w.durable, ...w.committing }
+    }))
+  }
+  const delayOf = (at: Step): unknown => {
+    const taken = {
+      topic: 'a',
+      partition: 0,
+      from: 8,
+      next: 9,
+      leaderEpoch: 0,
+      end: 10,
+      records: 1,
+      bytes: 50
+    }
+    const [, actions] = transition(shardMachine, at.state, { type: 'writer.took', taken: [taken] } as never)
+    const clock = actions.find(({ params }) => JSON.stringify(params).includes('commitInterval'))
+    return (clock?.params as { readonly delay?: unknown } | undefined)?.delay
+  }
+  let at = ready('a')
+  expect(delayOf(at)).toBe(500)
+  at = commit(at, 100, 1)
+  expect(delayOf(at), 'quick enough').toBe(500)
+  at = commit(at, 950, 2)
+  expect(delayOf(at), 'four times the mean of 50 and 950').toBe(2_000)
+  at = commit(at, 60_000, 3)
+  expect(delayOf(at)).toBe(5_000)
 })

@@ -16,6 +16,7 @@ const config: MirrorConfig = {
   configExclude: [],
   syncAcls: false,
   rules: [],
+  delivery: 'exactly-once',
   commitIntervalMs: 30,
   commitBytes: 1 << 20,
   shards: 4,

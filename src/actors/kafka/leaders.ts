@@ -17,7 +17,8 @@ export interface ProduceResult extends TopicPartition {
 
 export interface LeadersOptions {
   readonly cluster: Cluster
-  readonly transactionalId: string
+  /** `null` outside of transactions. */
+  readonly transactionalId: string | null
   readonly requestTimeoutMs: number
   readonly isHalted: () => boolean
   readonly onFault: (fault: Fault) => void

@@ -1,15 +1,24 @@
 import protocol from 'kafkajs/src/protocol/requests/index.js'
 import { Fault } from '../../errors.ts'
-import { at, stamp } from '../../records/batch.ts'
 import { ask } from './ask.ts'
+import { BatchSender, type OutgoingBatch } from './batch-sender.ts'
 import type { Cluster } from './cluster.ts'
 import { type Question, TransactionCoordinator } from './coordinator.ts'
 import { kafkaFault } from './errors.ts'
-import { Leaders, type ProduceResult } from './leaders.ts'
-import { Sequences } from './sequences.ts'
+import type { ProduceResult } from './leaders.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 
+export type { OutgoingBatch } from './batch-sender.ts'
 export type { ProduceResult } from './leaders.ts'
+
+/** What writes batches, with or without transactions. */
+export interface ProducerSession {
+  fence(signal: AbortSignal): Promise<{ readonly producerId: number; readonly epoch: number }>
+  add(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<AddResult[]>
+  produce(batches: readonly OutgoingBatch[], signal: AbortSignal): Promise<ProduceResult[]>
+  commit(signal: AbortSignal): Promise<void>
+  destroy(): void
+}
 
 export interface TransactionSessionOptions {
   readonly cluster: Cluster
@@ -26,11 +35,6 @@ export interface TransactionSessionOptions {
 
 /** `markersPending`: the coordinator is still writing markers of the former transaction (error 51). */
 export type SessionState = 'idle' | 'fencing' | 'markersPending' | 'ready' | 'doubtful' | 'destroyed'
-
-export interface OutgoingBatch extends TopicPartition {
-  /** A whole RecordBatch v2. Stamped in place with producer, sequence and the transactional bit. */
-  readonly batch: Buffer
-}
 
 export interface AddResult extends TopicPartition {
   /** Undefined when the partition is part of the transaction now. */
@@ -52,13 +56,12 @@ const NO_ANSWER = -1
  * After any failed batch, and after any doubt about a request's outcome, the session is `doubtful` and takes nothing but
  * `fence`: what is open can no longer be committed.
  */
-export class TransactionSession {
+export class TransactionSession implements ProducerSession {
   readonly #options: TransactionSessionOptions
   readonly #coordinator: TransactionCoordinator
-  readonly #leaders: Leaders
-  readonly #sequences = new Sequences()
+  readonly #sender: BatchSender
   readonly #added = new Set<string>()
-  #producer = { producerId: -1, epoch: -1 }
+  #producer: { readonly producerId: number; readonly epoch: number } = { producerId: -1, epoch: -1 }
   #state: Exclude<SessionState, 'markersPending'> = 'idle'
   #isPending = false
   #unanswered = 0
@@ -76,7 +79,7 @@ export class TransactionSession {
       requestTimeoutMs,
       onMarkersPending: (isPending) => this.#become(this.#state, isPending)
     })
-    this.#leaders = new Leaders({
+    this.#sender = new BatchSender({
       cluster,
       transactionalId,
       requestTimeoutMs,
@@ -101,8 +104,7 @@ export class TransactionSession {
   async fence(signal: AbortSignal): Promise<{ producerId: number; epoch: number }> {
     if (this.#state === 'destroyed') throw this.#notReady()
     this.#become('fencing')
-    await Promise.all([this.#leaders.destroy(), this.#coordinator.destroy()])
-    this.#sequences.restart()
+    await Promise.all([this.#sender.end(), this.#coordinator.destroy()])
     this.#added.clear()
     const { transactionalId, timeoutMs: transactionTimeout } = this.#options
     const answer = await this.#coordinate(
@@ -115,6 +117,7 @@ export class TransactionSession {
     )
     if (answer.errorCode !== 0) throw this.#failed(answer.errorCode)
     this.#producer = { producerId: Number(answer.producerId), epoch: answer.producerEpoch }
+    this.#sender.begin(this.#producer)
     this.#become('ready')
     return this.#producer
   }
@@ -125,7 +128,7 @@ export class TransactionSession {
    */
   async add(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<AddResult[]> {
     this.#demandReady()
-    const faults = await this.#leaders.reach(partitions, signal)
+    const faults = await this.#sender.leaders.reach(partitions, signal)
     const isOut = ({ topic, partition }: TopicPartition) => {
       const key = tp(topic, partition)
       return !this.#added.has(key) && !faults.has(key)
@@ -148,30 +151,15 @@ export class TransactionSession {
    */
   async produce(batches: readonly OutgoingBatch[], signal: AbortSignal): Promise<ProduceResult[]> {
     this.#demandReady()
-    signal.throwIfAborted()
     for (const { topic, partition } of batches) {
       const key = tp(topic, partition)
       if (!this.#added.has(key)) throw new Fault('partition-not-added', `${this.#name}: ${key}`)
     }
-    for (const { topic, partition, batch } of batches) {
-      const count = batch.readInt32BE(at.lastOffsetDelta) + 1
-      const baseSequence = this.#sequences.take(topic, partition, count)
-      const { producerId, epoch: producerEpoch } = this.#producer
-      stamp(batch, { producerId, producerEpoch, baseSequence, transactional: true })
-    }
-    const onAbort = () => {
-      this.#doubt()
-      this.#leaders.cut()
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
     this.#unanswered++
     try {
-      const outcomes = await this.#leaders.send(batches)
-      signal.throwIfAborted()
-      return outcomes
+      return await this.#sender.send(batches, signal, () => this.#doubt())
     } finally {
       this.#unanswered--
-      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -196,7 +184,7 @@ export class TransactionSession {
   /** Destroys all sockets. What is open ends by the coordinator's time-out or by whoever takes the id next. */
   destroy(): void {
     this.#become('destroyed')
-    void this.#leaders.destroy()
+    void this.#sender.end()
     void this.#coordinator.destroy()
   }
 

@@ -12,7 +12,8 @@ export interface Outcome {
 }
 
 export interface SenderOptions {
-  readonly transactionalId: string
+  /** `null` outside of transactions. */
+  readonly transactionalId: string | null
   readonly link: Link
   readonly requestTimeoutMs: number
   /** Asked before each request: once something has failed, nothing that would leave a gap before it is sent. */
@@ -73,7 +74,7 @@ export class Sender {
   async #request(batches: readonly PartitionBatch[]): Promise<Outcome[]> {
     const { transactionalId, link, requestTimeoutMs, isHalted } = this.#options
     if (isHalted()) {
-      const why = 'an earlier batch of this transaction failed'
+      const why = 'an earlier batch failed'
       return batches.map(() => failure(new Fault('not-sent', why, { retryable: true })))
     }
     const timeoutMs = Math.floor(requestTimeoutMs * BROKER_SHARE_OF_TIMEOUT)

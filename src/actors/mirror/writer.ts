@@ -8,12 +8,14 @@ import type {
   WriterCommand,
   WriterReport
 } from '../../machines/shard-protocol.ts'
+import type { Delivery } from '../../machines/shard-setup.ts'
 import { isDoubt } from '../../machines/verdict.ts'
 import { verifyCrc } from '../../records/batch.ts'
 import { encodeBatch, type Record } from '../../records/record.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { type ProduceResult, TransactionSession } from '../kafka/producer.ts'
+import { IdempotentSession } from '../kafka/idempotent.ts'
+import { type ProduceResult, type ProducerSession, TransactionSession } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
 import { Intake, type Load } from './intake.ts'
@@ -32,6 +34,7 @@ export interface WriterOptions {
   readonly prefix: string
   readonly positionsTopic: string
   readonly transactionTimeoutMs: number
+  readonly delivery: Delivery
   /** One heartbeat acknowledged in the current generation: whoever lost the shard must not fence its new owner. */
   readonly confirm: (signal: AbortSignal) => Promise<void>
   readonly restorer: Restorer
@@ -62,7 +65,7 @@ class ShardWriter {
   readonly #shard: number
   readonly #signal: AbortSignal
   readonly #report: (event: WriterReport) => void
-  readonly #session: TransactionSession
+  readonly #session: ProducerSession
   readonly #intake: Intake
   /** What source topics are called on the target. */
   readonly #names = new TopicNames()
@@ -80,17 +83,23 @@ class ShardWriter {
     this.#shard = input.shard
     this.#signal = signal
     this.#report = report
-    this.#session = new TransactionSession({
-      cluster: options.target,
-      transactionalId: `${options.prefix}-${input.shard}`,
-      timeoutMs: options.transactionTimeoutMs,
+    this.#session = this.#newSession()
+    receive((command) => this.#obey(command))
+  }
+
+  #newSession(): ProducerSession {
+    const { target, prefix, transactionTimeoutMs, delivery } = this.#options
+    if (delivery === 'at-least-once') return new IdempotentSession(target)
+    return new TransactionSession({
+      cluster: target,
+      transactionalId: `${prefix}-${this.#shard}`,
+      timeoutMs: transactionTimeoutMs,
       onState: (state) => {
         if (state !== 'markersPending') return
-        const reason = `markers of the former transaction of ${options.prefix}-${input.shard} are not written yet`
-        report({ type: 'writer.waiting', on: 'markersPending', reason })
+        const reason = `markers of the former transaction of ${prefix}-${this.#shard} are not written yet`
+        this.#report({ type: 'writer.waiting', on: 'markersPending', reason })
       }
     })
-    receive((command) => this.#obey(command))
   }
 
   async run(): Promise<void> {
@@ -198,7 +207,10 @@ class ShardWriter {
     try {
       const results = await this.#session.produce(batches, this.#signal)
       const failures = failuresOf(results, (index) => batches[index]?.batch)
-      if (failures.length > 0) return this.#refuse(failures)
+      if (failures.length > 0) {
+        this.#tellAcknowledged(results)
+        return this.#refuse(failures)
+      }
       this.#written = { records: this.#written.records + records, bytes: this.#written.bytes + bytes }
     } finally {
       for (const lease of leases) lease.release()
@@ -206,7 +218,16 @@ class ShardWriter {
     this.#report({ type: 'writer.produced' })
   }
 
+  /** What a transaction would take back stays here. */
+  #tellAcknowledged(results: readonly ProduceResult[]): void {
+    if (this.#options.delivery === 'exactly-once') return
+    const failed = results.filter(({ fault }) => fault !== undefined)
+    const but = failed.map(({ topic, partition }) => ({ topic: this.#names.sourceOf(topic), partition }))
+    this.#report({ type: 'writer.acknowledged', but })
+  }
+
   async #commit(positions: readonly PositionRecord[]): Promise<void> {
+    const startedAt = performance.now()
     const now = this.#options.now()
     const records = positions.map((position) => encodePosition(position, now))
     if (!this.#isClaimed) records.push(encodeClaim(this.#options.claim(), now))
@@ -217,7 +238,7 @@ class ShardWriter {
     this.#options.stats.committed(this.#shard)
     this.#isClaimed = true
     this.#written = { records: 0, bytes: 0 }
-    this.#report({ type: 'writer.committed' })
+    this.#report({ type: 'writer.committed', tookMs: performance.now() - startedAt })
   }
 
   /** @param copies under the target's names */
