@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { allInstances, instancesOf } from '../../src/roles/catalog.ts'
 import { roadConfig } from '../support/worker-view.ts'
 
-const two = roadConfig('[mirror.back]\nfrom = "aws"\nto = "onprem"\ntopics = ["answers"]\nnaming.prefix = "aws."\n')
+const two = roadConfig(
+  '[mirror.back]\nfrom = "aws"\nto = "onprem"\ntopics = ["answers"]\nnaming.prefix = "aws."\n'
+)
 
 test('the instances of a config come in the order of the road', () => {
   expect(allInstances(two).map(({ id }) => id)).toEqual([
