@@ -43,7 +43,8 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
   const where = `${JSON.stringify(state.value)} + ${event.type}`
   const [next, actions] = transition(ingestMachine, state, event as never)
   expect(next.status, where).not.toBe('error')
-  let after = change(world)
+  const before = change(world)
+  let after = before
   const writerStarts = actions.some(
     ({ type, params }) =>
       type === 'xstate.spawnChild' && (params as unknown as { id: string }).id === 'writer'
@@ -54,7 +55,7 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
   for (const { type, params } of actions) {
     const spawned = params as unknown as { id: string; input?: { cursor?: { line: number } } }
     if (type === 'xstate.spawnChild' && spawned.id === 'feed') {
-      expect(next.context.cursor?.line ?? 0, `${where}: the feed starts at the durable cursor`).toBe(
+      expect(spawned.input?.cursor?.line ?? 0, `${where}: the feed starts at the durable cursor`).toBe(
         after.durable
       )
       after = { ...after, read: after.durable }
@@ -65,7 +66,10 @@ function step({ state, world }: Step, event: Event, change: (world: World) => Wo
       after = obey(after, command)
     }
   }
-  if (next.status === 'done') expect(after.outstanding, where).toBe('')
+  if (next.status === 'done') {
+    expect(after.outstanding, where).toBe('')
+    if (before.alive === 'ready') expect(before.held, `${where}: a drain commits what was taken`).toBe(0)
+  }
   return { state: next, world: after }
 }
 

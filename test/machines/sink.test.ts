@@ -116,6 +116,36 @@ test('chains follow the shards: lost ones stop, gone topics finish, new ones sta
   expect(changesOf({}, both, [0])).toEqual({ start: [placed(0)], stop: [], close: [] })
 })
 
+test('slices go to the chain they were fetched for; those of a fetch that is over are given back', () => {
+  let [state] = initialTransition(sinkMachine, input)
+  const opened = { type: 'chain.opened', topic: 't', topicId: 'id', position: 0, leaderEpoch: -1 }
+  for (const event of [
+    doneOf(PROBE, undefined),
+    seen(both),
+    assigned(0, 1),
+    { ...opened, partition: 0 },
+    { ...opened, partition: 1 },
+    // Opened anew: what was fetched for the opening before may begin anywhere.
+    { ...opened, partition: 0 }
+  ]) {
+    ;[state] = transition(sinkMachine, state, event as never)
+  }
+  const released: string[] = []
+  const slice = (partition: number, generation: number) => ({
+    ...{ topic: 't', partition, generation },
+    lease: { bytes: 1, release: () => released.push(`${partition} of ${generation}`) }
+  })
+  const slices = [slice(0, 1), slice(1, 2), slice(0, 3), slice(7, 3)]
+  const [, actions] = transition(sinkMachine, state, { type: 'records.fetched', slices } as never)
+  const delivered: unknown[] = []
+  for (const { type, exec, info, params } of actions) {
+    if (type === 'xstate.sendTo') delivered.push((params as unknown as { event: unknown }).event)
+    else exec?.(info, params)
+  }
+  expect(delivered).toEqual([1, 2].map((index) => ({ type: 'records.sliced', slice: slices[index] })))
+  expect(released).toEqual(['0 of 1', '7 of 3'])
+})
+
 test('the largest growing chunks are cut first, and only while chunks hold much of the budget', () => {
   const holding = (chain: string, growingBytes: number, leavingBytes = 0): Holding => ({
     ...{ chain, growingBytes, leavingBytes }
