@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { ByteBudget } from '../../../src/actors/budget.ts'
 import { createXStream, type XStreamOptions } from '../../../src/actors/feed/x-stream.ts'
 import { type Running, runFeed, textOf } from './support.ts'
+
+const TOKEN = 'a-token-of-the-test'
 
 /** A small X: rules that are never refused, and a stream that each test plays by hand. */
 class X {
@@ -71,7 +74,7 @@ async function start(options: Partial<XStreamOptions> = {}) {
   feed = runFeed(
     createXStream({
       url,
-      token: { reveal: () => 'secret' },
+      token: { reveal: () => TOKEN },
       keywords: ['hadoop'],
       tag: 'causeway:tweets',
       backfillMinutes: 5,
@@ -95,7 +98,7 @@ test('events come as lines, keep-alives do not, and the token and backfill are s
   await running.until(() => textOf(running.reports).length === 2)
   expect(textOf(running.reports)).toEqual(['{"data":{"id":"1"}}', '{"data":{"id":"2"}}'])
   const request = server.requests.at(-1)
-  expect(request?.headers.authorization).toBe('Bearer secret')
+  expect(request?.headers.authorization).toBe(`Bearer ${TOKEN}`)
   expect(request?.url).toContain('backfill_minutes=5')
   expect(request?.url).toContain('expansions=author_id')
 })
@@ -149,11 +152,12 @@ test('errors of X are waited out as it asks for', async () => {
 test.each([
   [401, 'x-unauthorized'],
   [400, 'x-request-refused']
-])('status %i ends the feed', async (status, code) => {
+])('status %i ends the feed, and the token is not told', async (status, code) => {
   const { server, running } = await start({ pause: () => new Promise(() => {}) })
   server.refusals.push(status, status)
   await running.until(() => running.failure() !== undefined)
   expect(running.failure()).toMatchObject({ code, retryable: false })
+  expect(inspect([running.failure(), running.reports], { depth: 10, showHidden: true })).not.toContain(TOKEN)
 })
 
 test('when X says on the stream that it ends, the feed connects again', async () => {

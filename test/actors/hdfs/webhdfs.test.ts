@@ -1,8 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, request as forward, type Server } from 'node:http'
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { HdfsStore } from '../../../src/actors/hdfs/store.ts'
 import { WebHdfs } from '../../../src/actors/hdfs/webhdfs.ts'
@@ -37,15 +44,26 @@ const fileOf = (path: string, content = 'abc'): DataFile => ({
 })
 const preparedOf = (file: DataFile, preparation: Preparation): PreparedFile => ({ ...file, preparation })
 
-/** A server whose answers are none of HDFS's. */
-async function stub(status: number, body: string, type = 'application/json'): Promise<string> {
-  const server: Server = createServer((_, response) => {
-    response.writeHead(status, { 'content-type': type }).end(body)
-  })
+/** The URL of a server that answers as the listener says. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
+
+/** Asks `to` in place of who asked, and gives back its answer. */
+function passOn(asked: IncomingMessage, response: ServerResponse, to: URL): void {
+  const passed = forward(to, { method: asked.method }, (reply) => {
+    response.writeHead(reply.statusCode ?? 500, reply.headers)
+    reply.pipe(response)
+  })
+  asked.pipe(passed)
+}
+
+/** A server whose answers are none of HDFS's. */
+const stub = (status: number, body: string, type = 'application/json'): Promise<string> =>
+  serve((_, response) => response.writeHead(status, { 'content-type': type }).end(body))
 
 test('a data file waits as a hidden file in its final directory, which nobody may write to', async () => {
   const preparation = await store.prepare(fileOf('data/dt=1/t+0+0+1+ab.parquet'), signal)
@@ -90,10 +108,43 @@ test('a request that may have had its effect is not repeated at the next NameNod
   expect(answer).toMatchObject({ outcome: 'doubtful', fault: { code: 'store-unavailable' } })
 })
 
+test('a creation whose temporary is gone is doubtful: an earlier try may have moved it', async () => {
+  hdfs.faults.add({
+    subject: /^RENAME/,
+    action: { type: 'answer', code: 404, error: 'FileNotFoundException' }
+  })
+  expect(await store.create('moved.json', Buffer.from('x'), signal)).toMatchObject({
+    outcome: 'doubtful',
+    fault: { code: 'hdfs-not-found' }
+  })
+})
+
 test('an upload that was cut is no prepared file', async () => {
   hdfs.faults.add({ subject: /^DATA CREATE/, action: { type: 'disk-full' } })
   const failed = store.prepare(fileOf('data/cut.parquet', 'x'.repeat(10_000)), signal)
   await expect(failed).rejects.toMatchObject({ retryable: true })
+})
+
+test('an upload that came out shorter is no prepared file, whatever the DataNode said', async () => {
+  const direct = new WebHdfs({ namenodes: [hdfs.url], user: 'causeway' })
+  onTestFinished(() => direct.close())
+  const url = await serve(async (asked, response) => {
+    const to = new URL(asked.url ?? '/', hdfs.url)
+    if (to.searchParams.get('op') !== 'CREATE') return passOn(asked, response, to)
+    // Both steps come here, and the second one leaves its last byte here.
+    const body = await buffer(asked)
+    if (body.length === 0) return response.writeHead(307, { location: `${url}${asked.url}` }).end()
+    const path = to.pathname.slice('/webhdfs/v1'.length)
+    await direct.create(path, [body.subarray(0, -1)], '444', signal)
+    response.writeHead(201).end()
+  })
+  const cutting = open([url])
+  onTestFinished(() => cutting.close())
+  await expect(cutting.prepare(fileOf('data/short.parquet'), signal)).rejects.toMatchObject({
+    code: 'prepared-short',
+    retryable: true
+  })
+  expect(await direct.status('/lake/data/.short.parquet', signal)).toBeUndefined()
 })
 
 test('a publication that permissions or quotas refuse is blocked; one that may pass is retryable', async () => {
@@ -155,18 +206,12 @@ test('a server that ignores rename options answers with a boolean, which is told
 })
 
 test('a store behind a server that ignores rename options proves itself, and refuses what is there', async () => {
-  const server = createServer((asked, response) => {
-    const url = new URL(asked.url ?? '/', hdfs.url)
-    url.searchParams.delete('renameoptions')
-    const passed = forward(url, { method: asked.method }, (reply) => {
-      response.writeHead(reply.statusCode ?? 500, reply.headers)
-      reply.pipe(response)
-    })
-    asked.pipe(passed)
+  const url = await serve((asked, response) => {
+    const to = new URL(asked.url ?? '/', hdfs.url)
+    to.searchParams.delete('renameoptions')
+    passOn(asked, response, to)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
-  const plain = open([`http://127.0.0.1:${(server.address() as AddressInfo).port}`])
+  const plain = open([url])
   onTestFinished(() => plain.close())
   await plain.probe(signal)
   expect(await plain.create('h/a.json', Buffer.from('one'), signal)).toEqual({ outcome: 'created' })
@@ -182,15 +227,12 @@ test('a store behind a server that ignores rename options proves itself, and ref
 test('a DataNode that cannot be reached is excluded from the next try', async () => {
   const asked: string[] = []
   const { port } = new URL(hdfs.url)
-  const server = createServer((request, response) => {
+  const url = await serve((request, response) => {
     asked.push(request.url ?? '')
     const location =
       asked.length === 1 ? 'http://127.0.0.1:1/webhdfs/v1/x' : `http://127.0.0.1:${port}/not-hdfs`
     response.writeHead(307, { location }).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const client = new WebHdfs({ namenodes: [url], user: undefined })
   onTestFinished(() => client.close())
   await expect(client.create('/x', [Buffer.from('x')], '444', signal)).rejects.toThrow()

@@ -38,17 +38,18 @@ const event = (id: number, text = '') => JSON.stringify({ data: { id: String(id)
 
 test('a transaction holds the events, the cursor after them and their ids', () => {
   const window = new RecentIds({ keepMs: 600_000 }, [], 0)
-  const { batches, cursor, records } = compose([chunkOf(event(1), event(2))], 'x', topics, window, 99)
-  expect(records).toBe(2)
+  const chunks = [chunkOf(event(1)), chunkOf(event(2), event(3))]
+  const { batches, cursor, records } = compose(chunks, 'x', topics, window, 99)
+  expect(records).toBe(3)
   expect(cursor).toEqual({ offset: 200, line: 3 })
   expect(
     written(batches, 'hybrid')
       .map(({ key }) => `${key}`)
       .sort()
-  ).toEqual(['1', '2'])
+  ).toEqual(['1', '2', '3'])
   expect(written(batches, 'positions').map(({ key, value }) => `${key} ${value}`)).toEqual([
     'cursor x {"offset":200,"line":3}',
-    'ids-0 {"at":99,"ids":["1","2"]}'
+    'ids-0 {"at":99,"ids":["1","2","3"]}'
   ])
 })
 

@@ -7,8 +7,8 @@ test('a restore gives back the last cursor of its own source, and the slots that
     cursorRecord('x', { receivedAt: 1 }, 0),
     slotRecord({ number: 0, at: 5, ids: ['1'] }, 0),
     slotRecord({ number: 1, at: 6, ids: ['2', '3'] }, 0),
-    cursorRecord('file /other', { offset: 7, line: 2 }, 0),
     cursorRecord('x', { receivedAt: 2 }, 0),
+    cursorRecord('file /other', { offset: 7, line: 2 }, 0),
     slotTombstone(0, 0)
   ]
   for (const { key, value } of records) restored.read(key, value)

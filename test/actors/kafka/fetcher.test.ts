@@ -91,7 +91,7 @@ function log(sessionId: number) {
   }
 }
 
-test('a session goes on from where each slice ended, naming only what moved', async () => {
+test('a session goes on from where each slice ended, naming only what moved, read_committed', async () => {
   const { world, assign, ranges } = await fetching()
   world.topic.leaders = [
     { node: 0, epoch: 3 },
@@ -107,6 +107,7 @@ test('a session goes on from where each slice ended, naming only what moved', as
     0, 0, 7, 1
   ])
   expect(first?.partitions.map(({ leaderEpoch }) => leaderEpoch)).toEqual([3, 3])
+  expect(world.asked.map(({ isolation }) => isolation)).toEqual(world.asked.map(() => 1))
   const third = world.asked[2]
   expect(third?.partitions.map(({ partition }) => partition)).toEqual([0])
 })

@@ -135,6 +135,12 @@ test('standing is confirmed by a heartbeat sent after the question', async () =>
   await a.confirm(world.signal)
   expect(areBalanced(a)).toBe(true)
   await a.confirm(world.signal)
+  const { faults } = world.broker
+  const underWay = faults.add({ subject: /^Heartbeat /, action: { type: 'delay', ms: 300 } })
+  const later = faults.add({ subject: /^Heartbeat /, action: { type: 'delay', ms: 0 } })
+  await until(() => underWay.hits === 1)
+  await a.confirm(world.signal)
+  expect(later.hits, 'the one that was under way proves nothing').toBe(1)
 })
 
 test('a heartbeat that is answered with a rebalance (27) is no proof: standing waits for the next generation', async () => {

@@ -97,6 +97,19 @@ test('a commit whose reply is lost is unknown to us and decided at the coordinat
   expect(await world.read(0)).toEqual(['a'])
 })
 
+test('a commit that the coordinator refuses is none', async () => {
+  const world = await EmbeddedWorld.start()
+  const session = world.session()
+  await session.fence(world.signal)
+  await session.add([world.at(0)], world.signal)
+  await session.produce([world.batch(0, 'lost')], world.signal)
+  world.broker.faults.add({ subject: /^EndTxn /, action: { type: 'answer', code: 47 } })
+  await expect(session.commit(world.signal)).rejects.toMatchObject({ code: 'kafka-invalid-producer-epoch' })
+  expect(session.state).toBe('doubtful')
+  await world.write(session, 0, 'kept')
+  expect(await world.read(0)).toEqual(['kept'])
+})
+
 test('a request without an answer in time ends its socket, and the session goes on after fencing', async () => {
   const world = await EmbeddedWorld.start()
   const session = world.session({ requestTimeoutMs: 150 })

@@ -9,6 +9,8 @@ import { ScriptedBroker } from './scripted-broker.ts'
 export interface Asked {
   readonly node: number
   readonly maxWaitMs: number
+  /** 1: read_committed. */
+  readonly isolation: number
   readonly sessionId: number
   readonly sessionEpoch: number
   readonly partitions: readonly {
@@ -140,7 +142,7 @@ function readFetch(node: number, body: Reader): Asked {
   const maxWaitMs = body.int32()
   body.int32()
   body.int32()
-  body.int8()
+  const isolation = body.int8()
   const sessionId = body.int32()
   const sessionEpoch = body.int32()
   const topics = body.array(() => {
@@ -157,7 +159,15 @@ function readFetch(node: number, body: Reader): Asked {
     body.string()
     return body.array(() => body.int32())
   })
-  return { node, maxWaitMs, sessionId, sessionEpoch, partitions: topics.flat(), forgotten: forgotten.flat() }
+  return {
+    node,
+    maxWaitMs,
+    isolation,
+    sessionId,
+    sessionEpoch,
+    partitions: topics.flat(),
+    forgotten: forgotten.flat()
+  }
 }
 
 function writeFetched({ error = 0, sessionId = 0, partitions }: Told): Buffer {

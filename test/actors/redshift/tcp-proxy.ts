@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** `hold`: bytes wait. `drop`: the connection ends before they are passed on. `pass`: as usual. */
-export type Verdict = 'pass' | 'hold' | 'drop'
+/**
+ * `hold`: bytes wait. `drop`: the connection ends before they are passed on. `pass`: as usual. Other bytes go in their
+ * place.
+ */
+export type Verdict = 'pass' | 'hold' | 'drop' | Buffer
 
 /** A TCP proxy before a server, with a say about every chunk of bytes. */
 export class TcpProxy {
@@ -52,6 +55,7 @@ export class TcpProxy {
     from.on('data', (bytes) => {
       const verdict = judge(bytes)
       if (verdict === 'pass') to.write(bytes)
+      else if (typeof verdict !== 'string') to.write(verdict)
       if (verdict !== 'drop') return
       from.destroy()
       to.destroy()
