@@ -15,9 +15,10 @@ import { racing } from './warehouse/racing.ts'
  *
  * - loading: rows and position in one transaction; positions by target and chain; tables that are missing, dropped, in
  *   use, or only to be inserted into; values of every kind; refused rows and broken sources end a COPY and nothing else
- * - racing: two loaders of one chain; a busy row; conflicts of serializable transactions; a position that disappeared
- * - failing: a session that is killed, a lost reply to COMMIT, a silent server, a killed server before and after COMMIT, a
- *   statement that takes too long, an abort, secrets in faults
+ * - racing: two loaders of one chain; a row that another one adds; a busy row; conflicts of serializable transactions; a
+ *   position that disappeared
+ * - failing: a session that is killed, a lost reply to COMMIT, a COMMIT that rolled back, a silent server, a killed server
+ *   before and after COMMIT, a statement that takes too long, an abort, secrets in faults
  */
 describe('Warehouse on embedded', () => conformance(startEmbedded))
 if (tier === 'real') describe('Warehouse on PostgreSQL 18', () => conformance(startReal))

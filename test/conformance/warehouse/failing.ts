@@ -22,6 +22,21 @@ export function failing(bench: Bench): void {
     next.destroy()
   })
 
+  test('a session that is lost between its rows and their position leaves neither', async () => {
+    const session = await bench.open()
+    await session.positions([{ chain, start: 0 }])
+    bench.proxy.onRequest = (bytes) => (bytes.includes('SET next_offset') ? 'drop' : 'pass')
+    await expect(session.load({ chain, from: 0, to: 3 }, rows(0, 3))).rejects.toMatchObject({
+      code: 'unreachable',
+      retryable: true
+    })
+    bench.proxy.reset()
+    const next = await bench.open()
+    expect(await bench.positionIn(next)).toBe(0)
+    expect(await bench.idsInTable()).toEqual([])
+    next.destroy()
+  })
+
   test('a lost reply to COMMIT is a doubt that the position resolves', async () => {
     for (const isCommitted of [true, false]) {
       bench.table = `doubt ${isCommitted}`
@@ -43,6 +58,25 @@ export function failing(bench: Bench): void {
       expect(await bench.idsInTable()).toEqual(isCommitted ? ids(0, 3) : [])
       next.destroy()
     }
+  })
+
+  test('a COMMIT that is answered by ROLLBACK has committed nothing, and is not taken for one', async () => {
+    const session = await bench.open()
+    await session.positions([{ chain, start: 0 }])
+    // A pool or a server that has given the transaction up says so in its answer's tag and nowhere else.
+    const query = Buffer.from('Q....ROLLBACK\0')
+    query.writeInt32BE(query.length - 1, 1)
+    bench.proxy.onRequest = (bytes) => (bytes.includes('COMMIT') ? query : 'pass')
+    await expect(session.load({ chain, from: 0, to: 3 }, rows(0, 3))).rejects.toMatchObject({
+      code: 'warehouse-failed',
+      message: expect.stringContaining('ROLLBACK')
+    })
+    session.destroy()
+    bench.proxy.reset()
+    const next = await bench.open()
+    expect(await bench.positionIn(next)).toBe(0)
+    expect(await bench.idsInTable()).toEqual([])
+    next.destroy()
   })
 
   test.each(['BEGIN', 'FOR UPDATE', 'COPY', 'UPDATE', 'COMMIT'])(

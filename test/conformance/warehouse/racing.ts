@@ -46,6 +46,20 @@ export function racing(bench: Bench): void {
     session.destroy()
   })
 
+  test('a loader that starts while another one adds the row of a chain takes the position as it stands there', async () => {
+    const session = await bench.open()
+    await bench.admin.query('BEGIN')
+    const row = 'INSERT INTO causeway_positions (target, chain, next_offset) VALUES ($1, $2, 7)'
+    await bench.admin.query(row, [bench.table, chain])
+    // It has not seen the row, and waits for its transaction to add its own.
+    const late = session.positions([{ chain, start: 0 }])
+    const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted'
+    await expect.poll(async () => (await bench.admin.query(waiting)).rowCount, { timeout: 10_000 }).toBe(1)
+    await bench.admin.query('COMMIT')
+    expect(await late).toEqual(new Map([[chain, 7]]))
+    session.destroy()
+  })
+
   test('a position that disappeared stops the loader instead of loading everything twice', async () => {
     const session = await bench.open()
     await session.positions([{ chain, start: 0 }])
