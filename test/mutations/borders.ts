@@ -56,5 +56,23 @@ export const ofBorders: Readonly<Record<string, Mutation>> = {
       file: 'test/actors/redshift/faults.test.ts',
       title: 'the place of a refused row is told, its values are not'
     }
+  },
+  'the token in a refusal': {
+    file: 'src/actors/feed/x-stream.ts',
+    find: '.slice(0, 500)\n    throw refusal(',
+    replace: '.slice(0, 500) + headers.authorization\n    throw refusal(',
+    test: {
+      file: 'test/actors/feed/x-stream.test.ts',
+      title: 'status 401 ends the feed, and the token is not told'
+    }
+  },
+  'a transaction may end before it is committed': {
+    file: 'src/config/relations.ts',
+    find: '  ratio: 3\n',
+    replace: '  ratio: 1\n',
+    test: {
+      file: 'test/config/load.test.ts',
+      title: 'all faults are told at once, each with its key, the value given and what is allowed'
+    }
   }
 }

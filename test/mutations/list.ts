@@ -1,13 +1,17 @@
 import { ofBorders } from './borders.ts'
+import { ofMachines } from './machines.ts'
 import { ofMirrors } from './mirrors.ts'
 import type { Mutation } from './mutation.ts'
 import { ofRecords } from './records.ts'
 import { ofSinks } from './sinks.ts'
 import { ofTopics } from './topics.ts'
+import { ofTransactions } from './transactions.ts'
 
 /** All of them, by name. */
 export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofRecords,
+  ...ofMachines,
+  ...ofTransactions,
   ...ofMirrors,
   ...ofTopics,
   ...ofSinks,

@@ -5,6 +5,7 @@ const promise = {
   title: 'every reachable situation keeps the promise of the commit log'
 }
 const chain = (title: string) => ({ file: 'test/actors/store/chain.test.ts', title })
+const hdfs = (title: string) => ({ file: 'test/actors/hdfs/webhdfs.test.ts', title })
 const warehouse = (title: string) => ({ file: 'test/conformance/warehouse.test.ts', title })
 
 /** Defects of the commit log and the loader. */
@@ -53,10 +54,25 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     file: 'src/actors/hdfs/webhdfs.ts',
     find: "return reply.body.length === 0 || field(jsonOf(reply), 'boolean') === true",
     replace: 'return reply.status > 0',
-    test: {
-      file: 'test/actors/hdfs/webhdfs.test.ts',
-      title: 'a server that ignores rename options answers with a boolean, which is told'
-    }
+    test: hdfs('a server that ignores rename options answers with a boolean, which is told')
+  },
+  'a head that lies is believed': {
+    file: 'src/actors/store/chain.ts',
+    find: ' && entry.nonce === head.nonce && entry.to === head.to ? entry',
+    replace: ' ? entry',
+    test: chain('the end is found from the head, from an old head, and by listing without one')
+  },
+  'a file that came out shorter is prepared': {
+    file: 'src/actors/hdfs/store.ts',
+    find: '      await this.#checkLength(temporary, file.bytes, signal)\n',
+    replace: '',
+    test: hdfs('an upload that came out shorter is no prepared file, whatever the DataNode said')
+  },
+  'a publication not looked at': {
+    file: 'src/actors/hdfs/store.ts',
+    find: '    if (await this.#isPublished(file, signal)) return\n    await this.#checkPrepared',
+    replace: '    return\n    await this.#checkPrepared',
+    test: hdfs('a publication that permissions or quotas refuse is blocked; one that may pass is retryable')
   },
   'position read without its lock': {
     file: 'src/actors/redshift/dialect.ts',
@@ -71,5 +87,26 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     find: 'SET next_offset = $2, updated_at',
     replace: 'SET next_offset = $2::bigint + 0 * next_offset - 1, updated_at',
     test: warehouse('a transaction writes the rows and the position they lead to, each exactly once')
+  },
+  'the position in a transaction of its own': {
+    file: 'src/actors/redshift/session.ts',
+    find: "    await this.#attempt('move position', () =>",
+    replace:
+      "    await this.#attempt('commit', () => this.#client.query('COMMIT'))\n    await this.#attempt('move position', () =>",
+    test: warehouse('a session that is lost between its rows and their position leaves neither')
+  },
+  'the answer to COMMIT not looked at': {
+    file: 'src/actors/redshift/session.ts',
+    find: "if (committed.command !== 'COMMIT')",
+    replace: "if (committed.command === '')",
+    test: warehouse('a COMMIT that is answered by ROLLBACK has committed nothing, and is not taken for one')
+  },
+  'a position that is there starts over': {
+    file: 'src/actors/redshift/dialect.ts',
+    find: 'ON CONFLICT (target, chain) DO NOTHING',
+    replace: 'ON CONFLICT (target, chain) DO UPDATE SET next_offset = excluded.next_offset',
+    test: warehouse(
+      'a loader that starts while another one adds the row of a chain takes the position as it stands there'
+    )
   }
 }
