@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lacking } from '../test/conformance/lacking.ts'
 import { conformanceTables, inequalities, printTable } from './testing/conformance-table.ts'
-import { type Results, tallyOf } from './testing/results.ts'
+import { failuresOf, type Results, tallyOf } from './testing/results.ts'
 
 /** Each tier: what it downloads and builds before any test's clock runs, and its vitest configs, run in turn. */
 const tiers = {
@@ -49,6 +49,8 @@ const unequal = passedOn.length > 0 ? [] : tables.flatMap((table) => inequalitie
 for (const line of unequal) console.error(`not equal: ${line}`)
 const leftOut = required && tallyOf(results).skipped > 0
 if (leftOut) console.error('REQUIRE_SERVICES=1: no test may be left out')
+// Last, where whoever sees only the end of a log finds them.
+for (const failure of failuresOf(results)) console.error(`\nfailed: ${failure}`)
 console.log(printTally(results))
 process.exit(succeeded && unequal.length === 0 && !leftOut ? 0 : 1)
 
