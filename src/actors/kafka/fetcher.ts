@@ -97,7 +97,7 @@ const PARTITION_BYTES_MIN = 16 * 1024
 /** As many partitions at least find room in an answer. */
 const PARTITIONS_PER_ANSWER = 8
 const MAX_WAIT_MS = 500
-const POOLED_BUFFERS = 3
+const POOLED_ANSWERS = 3
 const UNKNOWN_TOPIC = 3
 
 /**
@@ -137,7 +137,7 @@ class Fetching {
     // Several leaders share the budget, and what was fetched is still held while more is asked for.
     const share = Math.max(MAX_BYTES_MIN, Math.floor(input.budget.limitBytes / 8))
     this.#maxBytes = Math.min(input.maxBytes ?? MAX_BYTES, share)
-    this.#pool = input.reuseBuffers === true ? new BufferPool(this.#maxBytes, POOLED_BUFFERS) : undefined
+    this.#pool = input.reuseBuffers === true ? new BufferPool(POOLED_ANSWERS * this.#maxBytes) : undefined
   }
 
   obey(command: FetcherCommand): void {

@@ -34,23 +34,45 @@ test('a request that failed gives everything back', async () => {
 })
 
 test('a pooled buffer is used again only after the last slice was released', async () => {
-  const budget = new ByteBudget(10_000)
-  const pool = new BufferPool(1_000, 2)
-  const next = async () => new AnswerMemory(await budget.take(1_000, never), budget, pool)
+  const budget = new ByteBudget(1_000_000)
+  const pool = new BufferPool(200_000)
+  const next = async () => new AnswerMemory(await budget.take(100_000, never), budget, pool)
   const first = await next()
-  const buffer = first.allocate(900)
-  const slice = first.share(900)
+  const buffer = first.allocate(90_000)
+  const slice = first.share(90_000)
   first.release()
   const second = await next()
-  expect(second.allocate(900)).not.toBe(buffer)
+  expect(second.allocate(90_000)).not.toBe(buffer)
   slice.release()
-  expect((await next()).allocate(600)).toBe(buffer)
+  expect((await next()).allocate(85_000)).toBe(buffer)
 })
 
-test('small answers do not hold a large buffer, large ones are not cut', async () => {
-  const pool = new BufferPool(1_000, 2)
-  expect(pool.take(499)).toBeUndefined()
-  expect(pool.take(1_001)).toBeUndefined()
-  pool.give(Buffer.alloc(20))
-  expect(pool.take(1_000)?.length).toBe(1_000)
+test('what an answer does not use of its buffer is a fifth of it at most, and counts', async () => {
+  const pool = new BufferPool(0)
+  for (let bytes = 16 * 1024; bytes < 300_000; bytes += 997) {
+    const length = pool.take(bytes)?.length ?? 0
+    expect(length).toBeGreaterThanOrEqual(bytes)
+    expect(length * 0.8).toBeLessThan(bytes)
+  }
+  const budget = new ByteBudget(1_000_000)
+  const memory = new AnswerMemory(await budget.take(100_000, never), budget, pool)
+  const { length } = memory.allocate(66_000)
+  expect(budget.usedBytes).toBe(length)
+  const beyond = new AnswerMemory(await budget.take(50_000, never), budget, pool)
+  const larger = beyond.allocate(66_000)
+  expect(budget.usedBytes).toBe(length + larger.length)
+  memory.release()
+  beyond.release()
+  expect(budget.usedBytes).toBe(0)
+})
+
+test('small buffers are not kept, and of the others the longest unused go first', () => {
+  const pool = new BufferPool(65_536)
+  expect(pool.take(1_000)).toBeUndefined()
+  pool.give(Buffer.alloc(1_000))
+  const [oldest, older, newest] = [16_384, 32_768, 32_768].map((bytes) => Buffer.alloc(bytes))
+  for (const buffer of [oldest, older, newest]) if (buffer !== undefined) pool.give(buffer)
+  expect(pool.take(32_768)).toBe(newest)
+  expect(pool.take(32_768)).toBe(older)
+  expect(pool.take(16_384)).not.toBe(oldest)
 })
