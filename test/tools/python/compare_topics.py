@@ -1,7 +1,8 @@
 """Reads topics of two clusters by librdkafka and tells how the target differs from the source, partition by partition.
 
 argv: librdkafka's properties of the source and of the target, each as JSON, then the topics; `a=b` where a is called b on
-the target. Only committed records count; key, value, headers and timestamp must be the same, and the order within a partition.
+the target. Only committed records count; key, value, headers and time must be the same, and the order within a partition.
+Whether the time is the producer's or the source's broker's is a setting of the topic, and no part of it.
 """
 
 import collections
@@ -32,7 +33,7 @@ def read(properties, topic):
         assert message is not None, f"nothing from {topic} for 30 s"
         if message.error() is None:
             headers = tuple(tuple(header) for header in message.headers() or [])
-            record = (message.key(), short(message.value()), headers, message.timestamp())
+            record = (message.key(), short(message.value()), headers, message.timestamp()[1])
             records[message.partition()].append(record)
         elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
             ended.add(message.partition())
