@@ -60,6 +60,8 @@ interface Plan {
 
 /** Silence after which a broker counts as dead. */
 const SESSION_MS = 3_000
+/** The same with ZooKeeper, where a broker that lost its session by a busy machine alone would not start. */
+const ZOOKEEPER_SESSION_MS = 12_000
 
 /** Starts Apache Kafka on free loopback ports in a temporary directory. */
 export async function startCluster(options: KafkaOptions): Promise<KafkaCluster> {
@@ -131,7 +133,7 @@ async function makeNode(plan: Plan, id: number, controllerPort: number): Promise
     direct: `127.0.0.1:${directPort}`,
     secure: plan.certificates && secureAddresses(secured),
     proxy,
-    mournedMs: plan.version === '2.8.2' ? SESSION_MS + 1_000 : 0,
+    mournedMs: plan.version === '2.8.2' ? ZOOKEEPER_SESSION_MS + 1_000 : 0,
     settings: {
       ...listenerSettings(plan, id, listeners, controllerPort),
       'advertised.listeners': listeners
@@ -169,7 +171,7 @@ function listenerSettings(
       ? {
           'broker.id': String(id),
           'zookeeper.connect': quorum,
-          'zookeeper.session.timeout.ms': String(SESSION_MS)
+          'zookeeper.session.timeout.ms': String(ZOOKEEPER_SESSION_MS)
         }
       : {
           'process.roles': 'broker,controller',
@@ -237,7 +239,7 @@ function startZookeeper({ directory, libraries, quorum }: Plan): Promise<Service
     'admin.enableServer': 'false',
     maxClientCnxns: '0',
     // Sessions last from 2 to 20 ticks.
-    tickTime: '500'
+    tickTime: '1000'
   }
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
   writeFileSync(file, lines.join(''))
