@@ -12,15 +12,15 @@ export const ofTopics: Readonly<Record<string, Mutation>> = {
   },
   'topics: created with the target’s own retention': {
     file: 'src/actors/mirror/topics/target.ts',
-    find: 'configs: initialConfigs(configs ?? new Map(), this.#isExcluded)',
-    replace: 'configs: {}',
+    find: 'replication, configs: initial }',
+    replace: 'replication, configs: {} }',
     test: role(
       'configs of existing topics are left alone when that is off, and one that cannot be set is told'
     )
   },
   'topics: own configs of the target are kept where the source has none': {
     file: 'src/actors/mirror/topics/configs.ts',
-    find: '    } else if (there?.isOwn === true) changes.push({ name, value: undefined })\n',
+    find: '    } else if (there.isOwn) changes.push({ name, value: undefined })\n',
     replace: '    }\n',
     test: role(
       'configs follow the source, but for what is excluded and what the target has of its own account'

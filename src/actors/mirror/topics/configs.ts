@@ -15,17 +15,30 @@ export function excludedConfigs(patterns: readonly string[]): (name: string) => 
   return (name) => expressions.some((expression) => expression.test(name))
 }
 
-/** The configs that a topic is created with: the source topic's own, and whatever decides what is kept. */
+/** The configs that a topic is created with: the source topic's own, and whatever decides what is kept, or that alone. */
 export function initialConfigs(
   source: ConfigEntries,
-  isExcluded: (name: string) => boolean
+  isExcluded: (name: string) => boolean,
+  which: 'own' | 'kept' = 'own'
 ): Record<string, string> {
   const kept = new Set<string>(KEPT)
-  const chosen = [...source].filter(([name, { isOwn }]) => (isOwn || kept.has(name)) && !isExcluded(name))
+  const isChosen = (name: string, isOwn: boolean) => (isOwn && which === 'own') || kept.has(name)
+  const chosen = [...source].filter(([name, { isOwn }]) => isChosen(name, isOwn) && !isExcluded(name))
   return Object.fromEntries(chosen.map(([name, { value }]) => [name, value]))
 }
 
-/** What makes a target topic's configs like its source's; nothing where they are. */
+/** What the source's topic was given and brokers of the target's version do not know. */
+export function unknownConfigs(
+  source: ConfigEntries,
+  target: ConfigEntries,
+  isExcluded: (name: string) => boolean
+): string[] {
+  return [...source].flatMap(([name, { isOwn }]) =>
+    isOwn && !target.has(name) && !isExcluded(name) ? [name] : []
+  )
+}
+
+/** What makes a target topic's configs like its source's; nothing where they are, or where it does not know them. */
 export function configChanges(
   source: ConfigEntries,
   target: ConfigEntries,
@@ -35,12 +48,11 @@ export function configChanges(
   const changes: ConfigChange[] = []
   for (const [name, { value, isOwn }] of source) {
     const there = target.get(name)
-    if (isExcluded(name) || there?.value === value) continue
+    if (isExcluded(name) || there === undefined || there.value === value) continue
     if (isOwn) changes.push({ name, value })
     else if (kept.has(name)) {
-      if (there === undefined || there.isOwn || isLess(name, there.value, value))
-        changes.push({ name, value })
-    } else if (there?.isOwn === true) changes.push({ name, value: undefined })
+      if (there.isOwn || isLess(name, there.value, value)) changes.push({ name, value })
+    } else if (there.isOwn) changes.push({ name, value: undefined })
   }
   return changes
 }

@@ -3,7 +3,7 @@ import type { TopicRules } from '../../../machines/topic-rules.ts'
 import { alterTopic, type ConfigEntries, describeTopics, growTopic } from '../../kafka/admin.ts'
 import type { Cluster, Metadata, TopicMetadata } from '../../kafka/cluster.ts'
 import { kafkaFault } from '../../kafka/errors.ts'
-import { configChanges, excludedConfigs, initialConfigs } from './configs.ts'
+import { configChanges, excludedConfigs, initialConfigs, unknownConfigs } from './configs.ts'
 import type { PlannedTopic } from './plan.ts'
 
 export interface TargetOptions {
@@ -135,15 +135,16 @@ export class TargetTopics {
     const { target, replication } = this.#options
     // Created without its source's retention, it might delete old records as soon as they come.
     if (configs instanceof Fault) throw configs
-    await target.createTopic(
-      topic.target,
-      {
-        partitions: from.topics.get(topic.name)?.partitions.length ?? 1,
-        replication,
-        configs: initialConfigs(configs ?? new Map(), this.#isExcluded)
-      },
-      this.#signal
-    )
+    const partitions = from.topics.get(topic.name)?.partitions.length ?? 1
+    const create = (which: 'own' | 'kept') => {
+      const initial = initialConfigs(configs ?? new Map(), this.#isExcluded, which)
+      return target.createTopic(topic.target, { partitions, replication, configs: initial }, this.#signal)
+    }
+    await create('own').catch((error: unknown) => {
+      // Brokers of another version may not know one of them, and so refuse all. The others follow when they are compared.
+      if (toFault(error).code !== 'kafka-invalid-config') throw error
+      return create('kept')
+    })
   }
 
   /** Grows topics that have fewer partitions than their sources; tells what becomes of the missing ones. */
@@ -208,17 +209,20 @@ export class TargetTopics {
     }
     if (ours === undefined) return { configs: theirs, notes: [] }
     if (ours instanceof Fault) return { configs: theirs, notes: [unread(source.name, name, ours.message)] }
+    const notes = unknownConfigs(ours, theirs, this.#isExcluded).map(
+      (config) => `${config} of topic ${name} is nothing that ${target.name} knows: ${copy} goes without`
+    )
     const changes = configChanges(ours, theirs, this.#isExcluded)
-    if (changes.length === 0) return { configs: theirs, notes: [] }
+    if (changes.length === 0) return { configs: theirs, notes }
     const why = await this.#attempt(() => alterTopic(target, copy, changes, theirs, this.#signal))
     if (why !== undefined) {
       const which = changes.map((change) => change.name).join(', ')
       const note = `${which} of topic ${copy} on ${target.name} cannot be set as on ${source.name}: ${why}`
-      return { configs: theirs, notes: [note] }
+      return { configs: theirs, notes: [...notes, note] }
     }
     target.log.info({ topic: copy, changes }, 'configs of a topic were set as on the source')
     const again = (await describeTopics(target, [copy], this.#signal)).get(copy)
-    return { configs: again === undefined || again instanceof Fault ? theirs : again, notes: [] }
+    return { configs: again === undefined || again instanceof Fault ? theirs : again, notes }
   }
 
   /** What the configs of a target topic cost or lose. */

@@ -3,7 +3,8 @@ import type { ConfigEntries } from '../../../../src/actors/kafka/admin.ts'
 import {
   configChanges,
   excludedConfigs,
-  initialConfigs
+  initialConfigs,
+  unknownConfigs
 } from '../../../../src/actors/mirror/topics/configs.ts'
 
 const own = (value: string) => ({ value, isOwn: true })
@@ -23,6 +24,19 @@ test('a topic is created with what its source was given, and with what decides h
     'segment.ms': '5',
     'retention.ms': '-1'
   })
+  expect(initialConfigs(source, nothing, 'kept')).toEqual({ 'retention.ms': '-1' })
+})
+
+test('what the target’s version does not know is named, and not asked of it', () => {
+  const source = entries({
+    'message.format.version': own('0.9.0'),
+    'flush.ms': own('5'),
+    older: byDefault('1')
+  })
+  const target = entries({ 'flush.ms': byDefault('9') })
+  expect(unknownConfigs(source, target, nothing)).toEqual(['message.format.version'])
+  expect(unknownConfigs(source, target, excludedConfigs(['message.*']))).toEqual([])
+  expect(configChanges(source, target, nothing)).toEqual([{ name: 'flush.ms', value: '5' }])
 })
 
 test.each<[string, ReturnType<typeof own>, ReturnType<typeof own>, string | undefined | 'left']>([
@@ -46,7 +60,12 @@ test.each<[string, ReturnType<typeof own>, ReturnType<typeof own>, string | unde
 
 test('what is excluded is left alone, and what only the target knows, too', () => {
   const source = entries({ 'flush.ms': own('5'), 'a.b': own('1'), aXb: own('1') })
-  const target = entries({ 'flush.ms': own('6'), 'only.there': own('1') })
+  const target = entries({
+    'flush.ms': own('6'),
+    'only.there': own('1'),
+    'a.b': byDefault('2'),
+    aXb: byDefault('2')
+  })
   expect(configChanges(source, target, excludedConfigs(['flush.*', 'a.b']))).toEqual([
     { name: 'aXb', value: '1' }
   ])
