@@ -33,7 +33,9 @@ def read(properties, topic):
         assert message is not None, f"nothing from {topic} for 30 s"
         if message.error() is None:
             headers = tuple(tuple(header) for header in message.headers() or [])
-            record = (message.key(), short(message.value()), headers, message.timestamp()[1])
+            # Without a time it is -1 in today's format, and 0 of one that has no room for it.
+            time = max(0, message.timestamp()[1])
+            record = (message.key(), short(message.value()), headers, time)
             records[message.partition()].append(record)
         elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
             ended.add(message.partition())
