@@ -92,6 +92,8 @@ describe.skipIf(!hasKafka || !hasPython).each([newestKafka, oldestKafka])(
       }
       await create(source, 'compacted', { ...settings, 'delete.retention.ms': '10000' }, 1)
       const { compacted = 0 } = await feedKinds('compacted')
+      // The last batch is whole, tombstones and all, and passes as it is, if only the cleaner has seen it.
+      await feedKinds('compacted=later')
       const cleaned = await until('the source has cleaned', async () => {
         const now = await latestOf(source, 'compacted')
         return now.records < compacted / 2 ? now : undefined
