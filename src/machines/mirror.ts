@@ -33,6 +33,19 @@ export interface MirrorInput {
 /** A partition that the mirror copies, and the shard it belongs to. */
 export interface PlacedPartition extends PartitionSpec {
   readonly shard: number
+  /** Where the source's log ends, open transactions included; -1 when unknown. */
+  readonly highWatermark: number
+  /** What keeps its last stable offset from moving for long: it is copied up to there. */
+  readonly stuck?: Stuck
+}
+
+/** An open transaction that nobody seems to end. */
+export interface Stuck {
+  /** The last stable offset. */
+  readonly offset: number
+  readonly reason: string
+  /** Milliseconds since 1970. */
+  readonly since: number
 }
 
 export type TopologyReport =

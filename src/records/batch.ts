@@ -26,13 +26,20 @@ export const at = {
 } as const
 
 /** The bits of the attributes. A compression codec is the lowest three. */
-export const bit = { codec: 0x07, logAppendTime: 0x08, transactional: 0x10, control: 0x20 } as const
+export const bit = {
+  codec: 0x07,
+  logAppendTime: 0x08,
+  transactional: 0x10,
+  control: 0x20,
+  deleteHorizon: 0x40
+} as const
 
 /** Base offset and length, which the length field itself does not count. */
 const LENGTH_PREFIX = 12
 /** The shortest message of the formats before v2 (offset, size, CRC, magic, attributes, null key, null value). */
 const OLD_MESSAGE_BYTES_MIN = 26
 const OLD_ATTRIBUTES_AT = 17
+const OLD_TIMESTAMP_AT = 18
 
 export type Codec = 0 | 1 | 2 | 3 | 4
 
@@ -94,6 +101,22 @@ export function readHeader(buffer: Buffer, start: number): BatchHeader {
     baseSequence: buffer.readInt32BE(start + at.baseSequence),
     count: buffer.readInt32BE(start + at.count)
   }
+}
+
+/**
+ * When the first record of the first batch of a record set was made, by the header alone: milliseconds since 1970, -1
+ * when it does not say. Where the base timestamp is something else (LogAppendTime; the delete horizon of a compacted log,
+ * KIP-534) it is the newest record's, and so it is of a compressed message of magic 1.
+ */
+export function firstTimestamp(recordSet: Buffer): number {
+  const magic = recordSet.length > at.magic ? recordSet.readInt8(at.magic) : 0
+  if (magic < 2) {
+    const isTold = magic === 1 && recordSet.length >= OLD_TIMESTAMP_AT + 8
+    return isTold ? readInt64(recordSet, OLD_TIMESTAMP_AT) : -1
+  }
+  if (recordSet.length < at.records) return -1
+  const isOther = (recordSet.readInt16BE(at.attributes) & (bit.logAppendTime | bit.deleteHorizon)) !== 0
+  return readInt64(recordSet, isOther ? at.maxTimestamp : at.baseTimestamp)
 }
 
 /**

@@ -3,6 +3,7 @@ import { hashVersion } from '../actors/kafka/assignor.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createMeter } from '../actors/meter.ts'
+import { Lags } from '../actors/mirror/lags.ts'
 import { type Claim, claimedNaming } from '../actors/mirror/position-records.ts'
 import { type ClusterIds, prepareMirror } from '../actors/mirror/prepare.ts'
 import { Restorer } from '../actors/mirror/restore.ts'
@@ -15,7 +16,7 @@ import type { MirrorConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
 import { type MirrorInput, mirrorMachine } from '../machines/mirror.ts'
 import { shardMachine } from '../machines/shard.ts'
-import { describeMirror } from './mirror-view.ts'
+import { describeMirror, type MirrorRecord } from './mirror-view.ts'
 import type { Role, RoleContext } from './role.ts'
 
 /**
@@ -31,11 +32,13 @@ export function createMirror(context: RoleContext, instance: string): Role {
   const config = sectionOf(context, instance)
   const prefixOf = (name: string) => `${context.config.name}.mirror.${name}`
   const prefix = prefixOf(instance)
-  const stats = new MirrorStats()
+  const { now } = context
+  const lags = new Lags(now)
+  const record = { stats: new MirrorStats((positions) => lags.committed(positions)), lags, now }
   return {
     role: 'mirror',
     instance,
-    logic: bindMirror(context, config, { instance, prefixOf }, stats),
+    logic: bindMirror(context, config, { instance, prefixOf }, record),
     input: {
       shard: {
         delivery: config.delivery,
@@ -57,11 +60,12 @@ export function createMirror(context: RoleContext, instance: string): Role {
         cluster: context.cluster(config.from),
         budget: context.budget,
         reuseBuffers: true,
-        maxWaitMs: FETCH_WAIT_MS
+        maxWaitMs: FETCH_WAIT_MS,
+        onFetched: (slices) => lags.fetched(slices)
       },
       flow: { limitBytes: context.budget.limitBytes }
     } satisfies MirrorInput,
-    describe: (snapshot) => describeMirror(snapshot as MirrorSnapshot, stats) // The supervisor gives back what `logic` made.
+    describe: (snapshot) => describeMirror(snapshot as MirrorSnapshot, record) // The supervisor gives back what `logic` made.
   }
 }
 
@@ -72,7 +76,7 @@ export type MirrorSnapshot = SnapshotFrom<typeof mirrorMachine>
 
 type Names = Pick<ScopeOptions, 'instance' | 'prefixOf'>
 
-function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, stats: MirrorStats) {
+function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { stats, lags }: MirrorRecord) {
   const source = context.cluster(config.from)
   const target = context.cluster(config.to)
   const prefix = names.prefixOf(names.instance)
@@ -115,6 +119,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, st
     actors: {
       prepare: fromPromise<void>(async ({ signal }) => {
         stats.reset()
+        lags.reset()
         const { shards, replication } = config
         ids = await prepareMirror({ source, target, positionsTopic, shards, replication, scopes }, signal)
       }),
@@ -124,6 +129,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, st
         source,
         target,
         planner: (from, signal) => scopes.planner(from, signal),
+        onSeen: (partitions) => lags.looked(partitions),
         now
       }),
       meter: createMeter(context.budget),

@@ -49,9 +49,13 @@ export interface RoleView {
   readonly state: string
   /** Ready: group joined, positions restored, nothing held that the operator has to see. */
   readonly ready: boolean
+  /** Why it is not ready, in a few words each and a few of them, where the state alone does not say it. */
+  readonly reasons?: readonly string[]
   /** Backpressure: `flowing`, `throttled` or `paused`. */
   readonly flow: FlowState
   readonly partitions: readonly PartitionView[]
+  /** How many of its shards are in which state, where it has such. */
+  readonly shards?: Readonly<Record<string, number>>
   /** Monotone counters since the start of this role, named as in metrics (`recordsRead`, `transactionsCommitted`). */
   readonly counters: Readonly<Record<string, number>>
   /** What a person should read first: the newest fault and since when. */
@@ -69,6 +73,10 @@ export interface PartitionView {
   readonly position: number
   /** High watermark or last stable offset as last seen; -1 before the first answer. */
   readonly end: number
+  /** Where the log ends, open transactions included, where `end` does not count them; -1 when unknown. */
+  readonly highWatermark?: number
+  /** Age of the oldest record between position and end, in milliseconds; 0 when there is none. */
+  readonly lagMs?: number
   /** Why it is in that state, when that is not plain. */
   readonly reason?: string
 }

@@ -49,6 +49,10 @@ export function unreadiness(view: WorkerView): string[] {
     if (role.supervision === 'finished') return []
     const fault = role.supervision === 'backing-off' && role.lastFault ? `: ${role.lastFault.message}` : ''
     if (role.supervision !== 'running') return [`${role.id} is ${role.supervision}${fault}`]
-    return role.ready ? [] : [`${role.id} is ${role.state}`]
+    if (role.ready) return []
+    const { reasons = [] } = role
+    return reasons.length === 0
+      ? [`${role.id} is ${role.state}`]
+      : reasons.map((reason) => `${role.id}: ${reason}`)
   })
 }

@@ -33,6 +33,7 @@ const placed = (topic: string, shard: number): PlacedPartition => ({
   targetId: undefined,
   logStart: 0,
   end: -1,
+  highWatermark: -1,
   targetTopic: topic,
   targetPartitions: 1,
   targetMaxBytes: 1,

@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { at, batchesOf, bit, judge, readHeader, stamp, verifyCrc } from '../../src/records/batch.ts'
+import {
+  at,
+  batchesOf,
+  bit,
+  firstTimestamp,
+  judge,
+  readHeader,
+  stamp,
+  verifyCrc
+} from '../../src/records/batch.ts'
 import { crc32c } from '../../src/records/crc32c.ts'
 import { decodeRecords, encodeBatch } from '../../src/records/record.ts'
 import { bytes, codec, record } from './support.ts'
@@ -130,4 +139,25 @@ test('every reason not to pass a batch on, and their order', () => {
 
 test('a codec that does not exist is a fault', () => {
   expect(() => readHeader(one(0, { attributes: 5 }), 0)).toThrow('codec 5')
+})
+
+test('the time of the first record is told by the header, the newest one’s where the base is something else', () => {
+  const timed = (attributes: number) => {
+    const records = [5, 9].map((timestamp) => ({ key: null, value: null, headers: [], timestamp }))
+    const batch = encodeBatch(records, { codec: 0 })
+    batch.writeInt16BE(attributes, at.attributes)
+    return batch
+  }
+  expect(firstTimestamp(timed(0))).toBe(5)
+  expect(firstTimestamp(timed(bit.logAppendTime))).toBe(9)
+  expect(firstTimestamp(timed(bit.deleteHorizon))).toBe(9)
+  const old = (magic: number) => {
+    const message = Buffer.alloc(34)
+    message.writeInt8(magic, at.magic)
+    message.writeBigInt64BE(7n, 18)
+    return message
+  }
+  expect([0, 1].map((magic) => firstTimestamp(old(magic)))).toEqual([-1, 7])
+  expect(firstTimestamp(Buffer.alloc(0))).toBe(-1)
+  expect(firstTimestamp(timed(0).subarray(0, 40))).toBe(-1)
 })

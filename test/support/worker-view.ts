@@ -55,7 +55,18 @@ export function roleStatus(more: Partial<RoleStatus> = {}): RoleStatus {
     state: 'running.copying',
     ready: true,
     flow: 'flowing',
-    partitions: [{ topic: 'hybrid', partition: 3, state: 'copying', position: 90, end: 100 }],
+    partitions: [
+      {
+        topic: 'hybrid',
+        partition: 3,
+        state: 'copying',
+        position: 90,
+        end: 100,
+        highWatermark: 104,
+        lagMs: 2_500
+      }
+    ],
+    shards: { copying: 31, fencing: 1 },
     counters: { recordsRead: 100, transactionsCommitted: 7 },
     notes: [],
     ...more

@@ -50,13 +50,31 @@ export class Metrics {
       this.#counter(metricNameOf(name), `Sum of ${name} since the worker's start.`).inc(labels, value)
     }
     const states = new Map<string, number>()
-    for (const { topic, partition, state, position, end } of status.partitions) {
+    let [records, oldestMs] = [0, -1]
+    for (const {
+      topic,
+      partition,
+      state,
+      position,
+      end,
+      highWatermark = -1,
+      lagMs = -1
+    } of status.partitions) {
       const place = { ...labels, topic, partition: String(partition) }
       // Below zero means not yet known.
       if (position >= 0) gauges.position.set(place, position)
       if (end >= 0) gauges.end.set(place, end)
+      if (highWatermark >= 0) gauges.highWatermark.set(place, highWatermark)
       if (position >= 0 && end >= 0) gauges.lag.set(place, Math.max(0, end - position))
+      if (position >= 0 && end >= 0) records += Math.max(0, end - position)
+      if (lagMs >= 0) gauges.lagSeconds.set(place, lagMs / 1_000)
+      oldestMs = Math.max(oldestMs, lagMs)
       states.set(state, (states.get(state) ?? 0) + 1)
+    }
+    gauges.roleLag.set(labels, records)
+    if (oldestMs >= 0) gauges.roleLagSeconds.set(labels, oldestMs / 1_000)
+    for (const [state, count] of Object.entries(status.shards ?? {})) {
+      gauges.shards.set({ ...labels, state }, count)
     }
     for (const [state, count] of states) gauges.partitions.set({ ...labels, state }, count)
   }
@@ -91,8 +109,21 @@ function gaugesIn(registry: Registry) {
     roleLimit: gauge('role_memory_limit_bytes', "The role's share of the byte budget.", ROLE),
     roleUsed: gauge('role_memory_used_bytes', 'Bytes that the role holds.', ROLE),
     partitions: gauge('role_partitions', 'Partitions of the role by state.', [...ROLE, 'state']),
+    shards: gauge('role_shards', 'Shards of the role by state.', [...ROLE, 'state']),
     position: gauge('partition_position', 'Next offset to read, as durably known.', PARTITION),
     end: gauge('partition_end_offset', 'End offset as last seen.', PARTITION),
-    lag: gauge('partition_lag', 'Records between position and end.', PARTITION)
+    highWatermark: gauge(
+      'partition_high_watermark',
+      'End of the log, open transactions included.',
+      PARTITION
+    ),
+    lag: gauge('partition_lag', 'Records between position and end.', PARTITION),
+    lagSeconds: gauge(
+      'partition_lag_seconds',
+      'Age of the oldest record between them; 0 if none.',
+      PARTITION
+    ),
+    roleLag: gauge('role_lag', 'Records between position and end, over all partitions.', ROLE),
+    roleLagSeconds: gauge('role_lag_seconds', 'The greatest age of such a record.', ROLE)
   }
 }

@@ -74,6 +74,11 @@ export class Cluster {
     this.#options = options
   }
 
+  /** The first of the config's brokers, as `host:port`: where an operator's command finds the cluster. */
+  get bootstrap(): string {
+    return this.#options.brokers[0] ?? ''
+  }
+
   /**
    * Asks the first broker that answers; `topics` undefined means all of them. Topics that do not exist come with error
    * 3. The answer replaces what is cached of the topics asked for.

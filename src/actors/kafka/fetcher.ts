@@ -28,6 +28,8 @@ export interface FetcherInput {
    * the slice's lease: the next answer overwrites it. False by default.
    */
   readonly reuseBuffers?: boolean
+  /** Told of what one answer brought before it is reported. It must not keep the bytes, and be quick. */
+  readonly onFetched?: (slices: readonly FetchedSlice[]) => void
 }
 
 export interface FetchAssignment extends TopicPartition {
@@ -249,8 +251,12 @@ class Fetching {
   }
 
   #deliver(slices: readonly FetchedSlice[]): void {
-    if (this.#signal.aborted) for (const { lease } of slices) lease.release()
-    else this.#report({ type: 'records.fetched', slices })
+    if (this.#signal.aborted) {
+      for (const { lease } of slices) lease.release()
+      return
+    }
+    this.#input.onFetched?.(slices)
+    this.#report({ type: 'records.fetched', slices })
   }
 
   #faulted(tracked: Tracked, fault: Fault): void {

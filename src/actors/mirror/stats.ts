@@ -22,6 +22,12 @@ export class MirrorStats {
   }
   /** Commits whose answer has not come, by shard. */
   readonly #open = new Map<number, Commit>()
+  readonly #onCommitted: (positions: readonly PositionRecord[]) => void
+
+  /** @param onCommitted told of positions that have become durable */
+  constructor(onCommitted: (positions: readonly PositionRecord[]) => void = () => {}) {
+    this.#onCommitted = onCommitted
+  }
 
   reset(): void {
     for (const name of Object.keys(this.counters) as (keyof typeof this.counters)[]) this.counters[name] = 0
@@ -39,6 +45,7 @@ export class MirrorStats {
     this.counters.transactionsCommitted++
     this.counters.recordsWritten += commit.records
     this.counters.bytesWritten += commit.bytes
+    this.#onCommitted(commit.positions)
   }
 
   /** After a restore the positions say whether the last commit, whose answer was lost, took place. */

@@ -23,6 +23,8 @@ export interface TopologyOptions extends TargetOptions {
   readonly shards: number
   readonly syncAcls: boolean
   readonly refreshIntervalMs: number
+  /** Told of each look before it is reported. */
+  readonly onSeen: (partitions: readonly PlacedPartition[]) => void
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -39,6 +41,7 @@ export function createTopology(options: TopologyOptions) {
     let soonMs = SOON_MIN_MS
     for (;;) {
       const seen = await look.take()
+      if (seen.report.type === 'topology.seen') options.onSeen(seen.report.partitions)
       report(seen.report)
       soonMs = seen.isSettled ? SOON_MIN_MS : Math.min(options.refreshIntervalMs, 2 * soonMs)
       await bell.wait(seen.isSettled ? options.refreshIntervalMs : soonMs, signal)
@@ -156,7 +159,7 @@ class Look {
       // Nobody knows yet where it begins: its first leader will tell.
       if (logStart === undefined || maxBytes === undefined) return []
       const reason = place?.hold ?? this.#lackOf(topic, partition, place)
-      const stall = this.#offsets.stallOf(key)
+      const stuck = this.#offsets.stuckAt(key)
       return [
         {
           topic: name,
@@ -166,12 +169,13 @@ class Look {
           targetId: there?.id,
           logStart,
           end: this.#offsets.endOf(key),
+          highWatermark: this.#offsets.topOf(key),
           targetTopic: target,
           targetPartitions: there?.partitions.length ?? 0,
           targetMaxBytes: maxBytes,
           rules: this.#options.rulesOf(name),
           ...(reason === undefined ? {} : { hold: reason }),
-          ...(stall === undefined ? {} : { stall })
+          ...(stuck === undefined ? {} : { stuck })
         }
       ]
     })

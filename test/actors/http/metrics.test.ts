@@ -22,9 +22,15 @@ test('every number of the views is a sample', async () => {
       `causeway_role_flow{${of},flow="paused"} 0`,
       `causeway_role_restarts_total{${of}} 0`,
       `causeway_role_partitions{${of},state="copying"} 1`,
+      `causeway_role_shards{${of},state="copying"} 31`,
+      `causeway_role_shards{${of},state="fencing"} 1`,
       `causeway_partition_position{${place}} 90`,
       `causeway_partition_end_offset{${place}} 100`,
       `causeway_partition_lag{${place}} 10`,
+      `causeway_partition_lag_seconds{${place}} 2.5`,
+      `causeway_partition_high_watermark{${place}} 104`,
+      `causeway_role_lag{${of}} 10`,
+      `causeway_role_lag_seconds{${of}} 2.5`,
       `causeway_records_read_total{${of}} 100`,
       `causeway_transactions_committed_total{${of}} 7`
     ])
@@ -59,6 +65,19 @@ test.each([
 test('a position that is not yet known is no sample, and neither is its lag', async () => {
   const partitions = [{ topic: 'hybrid', partition: 4, state: 'opening', position: -1, end: 7 }]
   const text = (await linesOf(new Metrics(), workerView({ roles: [roleStatus({ partitions })] }))).join('\n')
-  expect(text).not.toMatch(/causeway_partition_(lag|position)\{/)
+  expect(text).not.toMatch(/causeway_partition_(lag|lag_seconds|high_watermark|position)\{/)
+  expect(text).not.toMatch(/causeway_role_lag_seconds\{/)
   expect(text).toMatch(/causeway_partition_end_offset\{.*\} 7/)
+})
+
+test('the lag of a role is that of all its partitions, and the oldest of their ages', async () => {
+  const one = { topic: 'hybrid', state: 'copying' }
+  const partitions = [
+    { ...one, partition: 0, position: 5, end: 9, lagMs: 1_000 },
+    { ...one, partition: 1, position: 5, end: 6, lagMs: 61_000 },
+    { ...one, partition: 2, position: 5, end: 5, lagMs: 0 }
+  ]
+  const text = (await linesOf(new Metrics(), workerView({ roles: [roleStatus({ partitions })] }))).join('\n')
+  expect(text).toMatch(/causeway_role_lag\{.*\} 5$/m)
+  expect(text).toMatch(/causeway_role_lag_seconds\{.*\} 61$/m)
 })

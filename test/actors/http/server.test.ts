@@ -49,6 +49,12 @@ test('ready means that the states say so', async () => {
   expect(await ready()).toEqual([200, { ready: true, reasons: [] }])
   view = workerView({ roles: [roleStatus({ ready: false, state: 'running.restoring' })] })
   expect(await ready()).toEqual([503, { ready: false, reasons: ['mirror.cloud is running.restoring'] }])
+  const reasons = ['orders-3 is held: the target has no topic orders', 'orders-4 is restoring']
+  view = workerView({ roles: [roleStatus({ ready: false, reasons })] })
+  expect(await ready()).toEqual([
+    503,
+    { ready: false, reasons: reasons.map((reason) => `mirror.cloud: ${reason}`) }
+  ])
   const lastFault = { code: 'unreachable', message: 'kafka:9092 is away', at: 0 }
   view = workerView({ roles: [roleStatus({ ready: false, supervision: 'backing-off', lastFault })] })
   expect(await ready()).toEqual([

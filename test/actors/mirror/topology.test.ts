@@ -31,6 +31,7 @@ interface Moment {
 /** What the looks at topic `t`, one after the other, report. */
 async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 'b' } as Ids) {
   let look = -1
+  const noted: number[] = []
   const now = () => moments[Math.min(look, moments.length - 1)] ?? { lastStable: 0, highWatermark: 0, at: 0 }
   const cluster = (name: 'source' | 'target', parts: Partial<Cluster> = {}) =>
     ({
@@ -61,6 +62,7 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
     syncAcls: false,
     rulesOf: (name) => ({ ...plainRules, filter: `${name} in key` }),
     refreshIntervalMs: 1,
+    onSeen: (partitions) => noted.push(partitions.length),
     now: () => now().at
   })
   const seen: TopologySeen[] = []
@@ -71,6 +73,7 @@ async function looksAt(moments: readonly Moment[], ids = { source: 'a', target: 
   const actor = createActor(machine).start()
   while (seen.length < moments.length) await new Promise((resolve) => setImmediate(resolve))
   actor.stop()
+  expect(noted.slice(0, seen.length)).toEqual(seen.map(({ partitions }) => partitions.length))
   return seen.slice(0, moments.length)
 }
 
@@ -84,10 +87,14 @@ test('a transaction that holds the last stable offset back for a minute is told,
     { lastStable: 7, highWatermark: 12, at: 80_000 },
     { lastStable: 12, highWatermark: 12, at: 200_000 }
   ])
-  expect(looks.map(({ partitions }) => partitions[0]?.stall)).toEqual([
+  expect(looks.map(({ partitions }) => partitions[0]?.stuck)).toEqual([
     undefined,
     undefined,
-    'the transaction at offset 5 has been open for 75 s: nothing after it can be copied',
+    {
+      offset: 5,
+      since: 0,
+      reason: 'the transaction at offset 5 has been open for 75 s: nothing after it can be copied'
+    },
     undefined,
     undefined
   ])

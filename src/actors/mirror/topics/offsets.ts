@@ -1,3 +1,4 @@
+import type { Stuck } from '../../../machines/mirror.ts'
 import type { Cluster, Metadata } from '../../kafka/cluster.ts'
 
 const EARLIEST = -2
@@ -5,7 +6,7 @@ const LATEST = -1
 /** How long a last stable offset may stand still below the end of the log before people should know, in milliseconds. */
 const STUCK_MS = 60_000
 
-interface Stall {
+interface StandStill {
   readonly offset: number
   /** Milliseconds since 1970. */
   readonly since: number
@@ -17,8 +18,9 @@ export class SourceOffsets {
   readonly #now: () => number
   #starts = new Map<string, number>()
   #ends = new Map<string, number>()
+  #tops = new Map<string, number>()
   /** Where a transaction holds the last stable offset back, and since when, by `tp`. */
-  #stalls = new Map<string, Stall>()
+  #stalls = new Map<string, StandStill>()
 
   constructor(source: Cluster, now: () => number) {
     this.#source = source
@@ -41,6 +43,7 @@ export class SourceOffsets {
     const [starts, ends, tops] = await Promise.all([ask(EARLIEST, 0), ask(LATEST, 1), ask(LATEST, 0)])
     this.#starts = new Map([...this.#starts, ...starts])
     this.#ends = new Map([...this.#ends, ...ends])
+    this.#tops = new Map([...this.#tops, ...tops])
     this.#noteStalls(ends, tops)
   }
 
@@ -54,13 +57,19 @@ export class SourceOffsets {
     return this.#ends.get(key) ?? -1
   }
 
+  /** The high watermark, -1 before it was ever told. */
+  topOf(key: string): number {
+    return this.#tops.get(key) ?? -1
+  }
+
   /** What has kept the last stable offset from moving for long. */
-  stallOf(key: string): string | undefined {
+  stuckAt(key: string): Stuck | undefined {
     const stall = this.#stalls.get(key)
     const ageMs = stall === undefined ? 0 : this.#now() - stall.since
     if (stall === undefined || ageMs < STUCK_MS) return undefined
     const seconds = Math.round(ageMs / 1_000)
-    return `the transaction at offset ${stall.offset} has been open for ${seconds} s: nothing after it can be copied`
+    const reason = `the transaction at offset ${stall.offset} has been open for ${seconds} s: nothing after it can be copied`
+    return { offset: stall.offset, reason, since: stall.since }
   }
 
   /** Remembers since when the last stable offsets that lie below the end of their logs have not moved. */
