@@ -92,9 +92,8 @@ class Stream {
       if (place !== undefined) batches.push({ ...place, batch: this.#batch() })
     }
     this.#inFlight++
-    const answers = await this.#link.call(
-      produceApi({ transactionalId: null, timeoutMs: TIMEOUT_MS, batches })
-    )
+    const request = { transactionalId: null, timeoutMs: TIMEOUT_MS, batches }
+    const answers = await this.#link.call(produceApi(request, this.#link))
     this.#inFlight--
     const failed = answers.find(({ error }) => error !== 0)
     if (failed !== undefined)

@@ -1,7 +1,8 @@
 import type { FetchAssignment } from '../actors/kafka/fetcher.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import type { Marks } from './marks.ts'
-import type { Expectation, PositionRecord, Taken } from './shard-protocol.ts'
+import { behind, both, type Refused } from './refused.ts'
+import type { Expectation, PartitionFailure, PositionRecord, Taken } from './shard-protocol.ts'
 import type { TopicRules } from './topic-rules.ts'
 
 /**
@@ -74,6 +75,8 @@ export interface Entry {
   readonly generation: number
   /** The target has called a batch corrupt, and the rules let damaged ones be left out: they have to be found. */
   readonly isCareful?: boolean
+  /** Records that the target refuses, and where more of them are looked for. */
+  readonly refused?: Refused
   /** Set where copying begins elsewhere than the position says, because the rules allow that. */
   readonly jump?: Jump
 }
@@ -106,13 +109,14 @@ export function nextOffset(entry: Entry, positions: Positions, key: string): num
 
 /** What the writer is told of a partition that begins at `offset`. */
 export function expectation(
-  { spec, generation, jump, isCareful = false }: Entry,
+  { spec, generation, jump, refused, isCareful = false }: Entry,
   offset: number
 ): Expectation {
   const { topic, partition, targetTopic, targetMaxBytes: maxBytes, rules } = spec
   const { policies, filter } = rules
   return {
     ...{ topic, partition, offset, generation, targetTopic, maxBytes, policies, filter, isCareful },
+    ...(refused && { refused }),
     ...(jump && { jump })
   }
 }
@@ -229,6 +233,19 @@ export function halt(ledger: Ledger, stops: readonly KeyedStop[]): Ledger {
   return next
 }
 
+/** Keeps what the target refused, for the next try. */
+export function learn(ledger: Ledger, failures: readonly PartitionFailure[]): Ledger {
+  const next: Record<string, Entry> = { ...ledger }
+  for (const { topic, partition, refused } of failures) {
+    const key = tp(topic, partition)
+    const entry = next[key]
+    if (entry !== undefined && refused !== undefined) {
+      next[key] = { ...entry, refused: both(entry.refused, refused) }
+    }
+  }
+  return next
+}
+
 /** Once more and with care, when that was not tried yet: then the damaged batch is found and left out. */
 function mayFindDamage({ spec, isCareful }: Entry): boolean {
   return isCareful !== true && spec.rules.policies.sourceCorrupt === 'skip'
@@ -269,14 +286,20 @@ export function withPositions(positions: Positions, records: readonly PositionRe
   return next
 }
 
-/** A committed partition has no failures in a row. */
+/** A committed partition has no failures in a row, and what was refused behind its position is dealt with. */
 export function forgive(ledger: Ledger, acked: Marks): Ledger {
   const next: Record<string, Entry> = { ...ledger }
-  for (const key of Object.keys(acked)) {
+  for (const [key, { next: position }] of Object.entries(acked)) {
     const entry = next[key]
     if (entry !== undefined && entry.failures > 0) next[key] = { ...entry, failures: 0, isCareful: false }
+    if (entry?.refused !== undefined)
+      next[key] = withoutRefused(next[key] ?? entry, behind(entry.refused, position))
   }
   return next
+}
+
+function withoutRefused({ refused: _, ...entry }: Entry, refused: Refused | undefined): Entry {
+  return refused === undefined ? entry : { ...entry, refused }
 }
 
 /** Which partitions began and which ceased to be copied between two ledgers. */
@@ -331,7 +354,8 @@ function anew(
 
 /** A known partition looked at again. Ids are compared with those it was copied under, not only with its position. */
 function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undefined): Entry {
-  const next: Entry = { ...entry, spec, end: Math.max(entry.end, spec.end) }
+  const known = entry.spec.targetMaxBytes === spec.targetMaxBytes ? entry : withoutRefused(entry, undefined)
+  const next: Entry = { ...known, spec, end: Math.max(entry.end, spec.end) }
   const reset =
     differs('source', entry.spec.sourceId, spec.sourceId) ??
     differs('target', entry.spec.targetId, spec.targetId)

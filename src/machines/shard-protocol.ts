@@ -2,6 +2,7 @@ import type { FetchAssignment, FetchedSlice } from '../actors/kafka/fetcher.ts'
 import type { TopicPartition } from '../actors/kafka/topic-partition.ts'
 import type { Fault } from '../errors.ts'
 import type { Jump, PartitionSpec, Position, Positions, Stop } from './ledger.ts'
+import type { Refused } from './refused.ts'
 import type { Policies } from './topic-rules.ts'
 
 /** What a shard's machine, its writer and the mirror say to each other. */
@@ -43,6 +44,8 @@ export interface Expectation extends TopicPartition {
   readonly filter: string | undefined
   /** The target has called a batch corrupt: every batch is held against its checksum. */
   readonly isCareful: boolean
+  /** What the target has refused of what begins at `offset`. */
+  readonly refused?: Refused
   /** Set when `offset` is not where the position was: what lies between is skipped, or was copied from another topic. */
   readonly jump?: Jump
 }
@@ -119,4 +122,6 @@ export interface Skipped {
 
 export interface PartitionFailure extends TopicPartition {
   readonly fault: Fault
+  /** Set when the target refuses a batch for good because of what some record in it is. */
+  readonly refused?: Refused
 }

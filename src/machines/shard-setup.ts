@@ -6,7 +6,14 @@ import type { Entry, KeyedStop, Ledger, PartitionSpec, Positions } from './ledge
 import * as ledgers from './ledger.ts'
 import type { Marks } from './marks.ts'
 import * as marks from './marks.ts'
-import type { ShardCommand, ShardReport, Taken, WriterCommand, WriterReport } from './shard-protocol.ts'
+import type {
+  PartitionFailure,
+  ShardCommand,
+  ShardReport,
+  Taken,
+  WriterCommand,
+  WriterReport
+} from './shard-protocol.ts'
 import { isDoubt } from './verdict.ts'
 
 /** The words of the shard machine's chart (`shard.ts`): its context, guards, actions and delays. */
@@ -196,9 +203,14 @@ export const shard = setup({
       waitingFor: ''
     }),
     keepWaiting: assign({ waitingFor: (_, { reason }: { reason: string }) => reason }),
-    keepFault: assign({
-      fault: (_, { error }: { error: unknown }) => toFault(error),
-      doubts: ({ context }) => context.doubts + 1
+    /** @param isDoubt false when it is known what went wrong: there is nothing to wait for */
+    keepFault: assign(({ context }, { error, isDoubt = true }: { error: unknown; isDoubt?: boolean }) => ({
+      fault: toFault(error),
+      doubts: isDoubt ? context.doubts + 1 : context.doubts
+    })),
+    learn: assign({
+      ledger: ({ context }, { failures }: { failures: readonly PartitionFailure[] }) =>
+        ledgers.learn(context.ledger, failures)
     }),
     keepTook: assign({
       commitTookMs: ({ context }, { tookMs }: { tookMs: number }) => (context.commitTookMs + tookMs) / 2

@@ -123,7 +123,14 @@ export const shardMachine = shard.createMachine({
               {
                 target: '#shard.backoff',
                 actions: [
-                  { type: 'keepFault', params: ({ event }) => ({ error: event.failures[0]?.fault }) },
+                  {
+                    type: 'keepFault',
+                    params: ({ event: { failures } }) => ({
+                      error: failures[0]?.fault,
+                      isDoubt: failures.some(({ refused }) => refused === undefined)
+                    })
+                  },
+                  { type: 'learn', params: ({ event }) => event },
                   { type: 'halt', params: ({ event }) => ({ stops: targetStops(event.failures) }) }
                 ]
               }

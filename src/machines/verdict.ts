@@ -41,10 +41,13 @@ export function takenStops(taken: readonly Taken[]): KeyedStop[] {
   )
 }
 
-/** Partitions that the target failed; none when the fault is the transaction's. */
+/**
+ * Partitions that the target failed; none when the fault is the transaction's, or when it is known what of the partition
+ * to treat otherwise next time.
+ */
 export function targetStops(failures: readonly PartitionFailure[]): KeyedStop[] {
-  return failures.flatMap(({ topic, partition, fault }) => {
-    const stop = targetVerdict(fault)
+  return failures.flatMap(({ topic, partition, fault, refused }) => {
+    const stop = refused === undefined ? targetVerdict(fault) : undefined
     return stop === undefined ? [] : [{ key: tp(topic, partition), stop }]
   })
 }

@@ -11,6 +11,24 @@ const PREFIX_BYTES_MAX = 5 + 1 + 10 + 5
 export interface Rebatched {
   readonly batch: Buffer
   readonly records: number
+  /** Where its records come from, in their order. */
+  readonly origins: readonly Origin[]
+}
+
+/** Records whose offsets on the source follow each other. */
+export interface Origin {
+  readonly offset: number
+  readonly count: number
+}
+
+/** The source offset of the record at `index` of a batch. */
+export function offsetOf(origins: readonly Origin[], index: number): number | undefined {
+  let before = 0
+  for (const { offset, count } of origins) {
+    if (index < before + count) return offset + index - before
+    before += count
+  }
+  return undefined
 }
 
 /**
@@ -22,7 +40,9 @@ export interface Rebatched {
 export class Rebatcher {
   readonly #codec: Codec
   readonly #limit: number
+  readonly #recordsMax: number
   readonly #done: Rebatched[] = []
+  #origins: { readonly offset: number; count: number }[] = []
   #buffer: Buffer
   #end: number = at.records
   #count = 0
@@ -32,16 +52,19 @@ export class Rebatcher {
   /**
    * @param maxBytes the target's limit on a batch
    * @param expectedBytes of the records that will come, uncompressed, as far as is known
+   * @param recordsMax of one batch
    */
-  constructor(codec: Codec, maxBytes: number, expectedBytes: number) {
+  constructor(codec: Codec, maxBytes: number, expectedBytes: number, recordsMax = Number.POSITIVE_INFINITY) {
     this.#codec = codec
+    this.#recordsMax = recordsMax
     this.#limit = Math.min(FULL_BYTES, maxBytes)
     this.#buffer = Buffer.allocUnsafe(at.records + Math.min(this.#limit, expectedBytes + PREFIX_BYTES_MAX))
   }
 
-  add({ buffer, timestamp, bodyStart, bodyEnd }: RecordCursor): void {
+  add({ buffer, offset, timestamp, bodyStart, bodyEnd }: RecordCursor): void {
     const bytes = bodyEnd - bodyStart
-    if (this.#count > 0 && this.#end + bytes + PREFIX_BYTES_MAX > this.#limit) this.#finish()
+    const isFull = this.#end + bytes + PREFIX_BYTES_MAX > this.#limit || this.#count >= this.#recordsMax
+    if (this.#count > 0 && isFull) this.#finish()
     if (this.#count === 0) {
       this.#baseTimestamp = timestamp
       this.#maxTimestamp = timestamp
@@ -56,6 +79,9 @@ export class Rebatcher {
     buffer.copy(this.#buffer, position, bodyStart, bodyEnd)
     this.#end = position + bytes
     this.#count++
+    const last = this.#origins.at(-1)
+    if (last !== undefined && last.offset + last.count === offset) last.count++
+    else this.#origins.push({ offset, count: 1 })
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
   }
 
@@ -72,11 +98,23 @@ export class Rebatcher {
       baseTimestamp: this.#baseTimestamp,
       maxTimestamp: this.#maxTimestamp
     }
-    const { batch, codec } = packed(this.#buffer.subarray(0, this.#end), this.#codec)
-    this.#done.push({ batch: seal(batch, content, { codec }), records: content.count })
-    this.#buffer = Buffer.allocUnsafe(this.#buffer.length)
+    const { batch, codec } = packed(this.#finished(), this.#codec)
+    this.#done.push({
+      batch: seal(batch, content, { codec }),
+      records: content.count,
+      origins: this.#origins
+    })
+    this.#origins = []
     this.#end = at.records
     this.#count = 0
+  }
+
+  /** A batch that few records filled would keep the memory of many: it gets its own. */
+  #finished(): Buffer {
+    const plain = this.#buffer.subarray(0, this.#end)
+    if (this.#count >= this.#recordsMax) return Buffer.from(plain)
+    this.#buffer = Buffer.allocUnsafe(this.#buffer.length)
+    return plain
   }
 
   #room(more: number): void {

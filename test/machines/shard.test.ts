@@ -2,8 +2,9 @@ import { expect, test } from 'vitest'
 import { initialTransition, transition } from 'xstate'
 import { Fault } from '../../src/errors.ts'
 import { begin, halt, type PartitionSpec, reconcile, retry } from '../../src/machines/ledger.ts'
+import { NO_END, type Refused } from '../../src/machines/refused.ts'
 import { shardMachine } from '../../src/machines/shard.ts'
-import type { Taken, WriterCommand } from '../../src/machines/shard-protocol.ts'
+import type { Expectation, Taken, WriterCommand } from '../../src/machines/shard-protocol.ts'
 import type { Delivery } from '../../src/machines/shard-setup.ts'
 import { failing, type Policies, plainRules } from '../../src/machines/topic-rules.ts'
 import { targetStops } from '../../src/machines/verdict.ts'
@@ -85,6 +86,85 @@ test('a partition that the target fails is quarantined while the shard goes on w
   expect(back.world.fetched).toEqual(['b-0'])
   const retried = step(back, { type: 'partition.retry', key: 'a-0' } as Event)
   expect(retried.world.fetched).toEqual(['a-0', 'b-0'])
+})
+
+/** The last of the replies that may come. */
+const answered = (at: Step): Step => [...replies(at)].at(-1) ?? at
+const first = (at: Step): Step => [...replies(at)][0] ?? at
+
+/** The target's answer to what is on its way: it refuses a batch of `a`. */
+const refusing = (at: Step, refused: Refused): Step => {
+  const fault = new Fault('kafka-invalid-record', 'invalid record (87)')
+  const failures = [{ topic: 'a', partition: 0, fault, refused }]
+  return step(at, { type: 'writer.refused', failures } as Event, (w) => ({ ...w, alive: 'no' }))
+}
+
+/** Behind the backoff, fenced and restored. */
+function recovered(at: Step): Step {
+  let back = step(at, { type: 'xstate.after.backoff.shard.backoff' })
+  for (let round = 0; round < 2; round++) back = [...replies(back)].at(-1) ?? back
+  return back
+}
+
+const toldOf = (before: Step, event: Event): Expectation[] => {
+  const [, actions] = transition(shardMachine, before.state, event as never)
+  return actions.flatMap(({ params }) => {
+    const { event: sent } = (params ?? {}) as { event?: WriterCommand }
+    return sent?.type === 'expect' ? [...sent.partitions] : []
+  })
+}
+
+test('a refused batch is cut smaller in each try, at once and without blame, until it is past', () => {
+  let at = took(ready('a', 'b'), 'a', 1, 150)
+  at = first(at)
+  expect(at.world.outstanding).toBe('produce')
+  const suspicion = (recordsMax: number) => ({ records: [], suspicion: { from: 0, until: 1, recordsMax } })
+  for (const parts of [7, 1]) {
+    const refused = refusing(at, suspicion(parts))
+    expect(refused.state.matches('backoff')).toBe(true)
+    expect(refused.state.context).toMatchObject({ doubts: 0, fault: { code: 'kafka-invalid-record' } })
+    expect(refused.world.retries, 'no quarantine').toEqual([])
+    let back = step(refused, { type: 'xstate.after.backoff.shard.backoff' })
+    back = [...replies(back)].at(-1) ?? back
+    const [told] = toldOf(back, { type: 'writer.restored', positions: {} } as Event)
+    expect(told).toMatchObject({ topic: 'a', offset: 0, refused: suspicion(parts) })
+    at = first(took([...replies(back)].at(-1) ?? back, 'a', 1, 150))
+  }
+  expect(at.state.context.ledger['a-0']?.standing).toBe('copying')
+  at = first(at)
+  at = first(step(at, { type: 'xstate.after.commitInterval.shard.live.copying.clock.ticking' }))
+  expect(at.world.durable).toEqual({ 'a-0': 1 })
+  expect(at.state.context.ledger['a-0']?.refused).toBeUndefined()
+})
+
+test('a record that is known to be refused stops its partition when everything before it is on its way', () => {
+  let at = first(took(ready('a', 'b'), 'a', 1, 150))
+  const record = { offset: 1, reason: 'the record at offset 1: no key' }
+  at = recovered(refusing(at, { records: [record] }))
+  expect(at.world.fetched).toEqual(['a-0', 'b-0'])
+  const stop = { standing: 'rejected', reason: record.reason } as const
+  const taken = { topic: 'a', partition: 0, from: 0, next: 1, leaderEpoch: 0, end: 10, records: 1, bytes: 50 }
+  at = step(at, { type: 'writer.took', taken: [{ ...taken, stop }] } as Event, (w) => ({
+    ...w,
+    expected: { ...w.expected, 'a-0': 1 },
+    waiting: { 'a-0': 1 },
+    loaded: ['a-0']
+  }))
+  expect(at.state.context.ledger['a-0']).toMatchObject({ standing: 'rejected', reason: record.reason })
+  expect(at.world.fetched).toEqual(['b-0'])
+  at = first(first(at))
+  at = first(step(at, { type: 'xstate.after.commitInterval.shard.live.copying.clock.ticking' }))
+  expect(at.world.durable).toEqual({ 'a-0': 1 })
+})
+
+test('what was refused for its size is forgotten when the target has another limit', () => {
+  const at = first(took(ready('a'), 'a', 1, 150))
+  const refused = { records: [], suspicion: { from: 0, until: NO_END, recordsMax: 2 } }
+  const known = recovered(refusing(at, refused))
+  expect(known.state.context.ledger['a-0']?.refused).toEqual(refused)
+  const partitions = [spec('a', { targetMaxBytes: 2_000 })]
+  const [next] = transition(shardMachine, known.state, { type: 'partitions.changed', partitions })
+  expect(next.context.ledger['a-0']?.refused).toBeUndefined()
 })
 
 test('a position below the start of the source log, or of another topic, stops its partition', () => {
@@ -215,10 +295,6 @@ test('drain produces and commits what was taken, then ends', () => {
   expect(at.state.status).toBe('done')
   expect(at.world.durable).toEqual({ 'a-0': 1 })
 })
-
-/** The last of the replies that may come. */
-const answered = (at: Step): Step => [...replies(at)].at(-1) ?? at
-const first = (at: Step): Step => [...replies(at)][0] ?? at
 
 test('at least once, an error takes nothing back that was acknowledged, and copying goes on behind it', () => {
   let at = readyWith({ delivery: 'at-least-once' }, 'a', 'b')

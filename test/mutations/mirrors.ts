@@ -86,9 +86,8 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
   },
   'no answer of a filter taken for a no': {
     file: 'src/actors/mirror/run.ts',
-    find: "if (code === 'filter-failed') {",
-    replace:
-      "if (code === 'filter-failed') return rebatched(before, maxBytes, filter)\n      if (code === 'x') {",
+    find: "if (code !== 'filter-failed') throw error",
+    replace: "if (code === 'filter-failed') return 'filtered'",
     test: {
       file: 'test/actors/mirror/intake.test.ts',
       title: 'what a filter leaves behind is passed over; a record without an answer ends its partition'
@@ -96,13 +95,37 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
   },
   'merged past a record that is too large': {
     file: 'src/actors/mirror/run.ts',
-    find: 'return isTooLarge ? upToTooLarge(pieces, maxBytes, filter) : { batches, filtered }',
-    replace: 'return { batches, filtered }',
+    find: '      failure = tooLarge\n      break\n',
+    replace: '      continue\n',
     test: {
       file: 'test/actors/mirror/intake.test.ts',
       title:
         'a record larger than the target allows ends its partition there, and what came before it goes on'
     }
+  },
+  'a refused batch is sent again as it was': {
+    file: 'src/actors/mirror/run.ts',
+    find: 'if (isSuspect(piece, suspicion) && header.count > suspicion.recordsMax) return false',
+    replace: '',
+    test: {
+      file: 'test/actors/mirror/rejected.test.ts',
+      title: 'what is suspected is cut into small batches, and nothing else is'
+    }
+  },
+  'the record that the target blames is taken for another': {
+    file: 'src/records/rebatch.ts',
+    find: 'offset + rest',
+    replace: 'offset + rest + 1',
+    test: {
+      file: 'test/actors/mirror/failures.test.ts',
+      title: 'records that the target blames are known by the offsets that they had on the source'
+    }
+  },
+  'a refused record counts as a doubt': {
+    file: 'src/machines/shard.ts',
+    find: 'isDoubt: failures.some(({ refused }) => refused === undefined)',
+    replace: 'isDoubt: true',
+    test: chart('a refused batch is cut smaller in each try, at once and without blame, until it is past')
   },
   'drained without a commit': {
     file: 'src/machines/shard.ts',

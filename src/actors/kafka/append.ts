@@ -52,7 +52,7 @@ async function appendBatch(
       await cluster.metadata(signal, [topic])
       throw kafkaFault(LEADER_NOT_AVAILABLE, tp(topic, partition))
     }
-    const [answer] = await cluster.askNode(leader, (link) => link.call(produceApi(request)), signal)
+    const [answer] = await cluster.askNode(leader, (link) => link.call(produceApi(request, link)), signal)
     const error = answer?.error ?? -1
     if (isMoved(error)) await cluster.metadata(signal, [topic])
     if (error !== 0) throw named(kafkaFault(error, tp(topic, partition)), cluster)

@@ -1,7 +1,7 @@
 import { Fault, toFault } from '../../errors.ts'
 import type { Cluster } from './cluster.ts'
 import { kafkaFault } from './errors.ts'
-import type { PartitionBatch } from './produce.ts'
+import type { PartitionBatch, RecordError } from './produce.ts'
 import { type Outcome, Sender } from './sender.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { unlessAborted } from './waiting.ts'
@@ -13,6 +13,8 @@ export interface ProduceResult extends TopicPartition {
   /** Kafka's error code, 0 for none; -1 with a fault that is not Kafka's (no answer, link closed): outcome unknown. */
   readonly error: number
   readonly fault: Fault | undefined
+  /** The records for which it was refused, if the broker names them. */
+  readonly recordErrors?: readonly RecordError[]
 }
 
 export interface LeadersOptions {

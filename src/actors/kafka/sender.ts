@@ -1,7 +1,7 @@
 import { Fault, toFault } from '../../errors.ts'
 import { kafkaFault } from './errors.ts'
 import type { Link } from './link.ts'
-import { type PartitionBatch, produceApi } from './produce.ts'
+import { type PartitionBatch, produceApi, type RecordError } from './produce.ts'
 import { tp } from './topic-partition.ts'
 
 /** What became of one batch; `fault` undefined means it was appended at `baseOffset`. */
@@ -9,6 +9,8 @@ export interface Outcome {
   readonly baseOffset: number
   readonly error: number
   readonly fault: Fault | undefined
+  /** The records for which it was refused, if the broker names them. */
+  readonly recordErrors?: readonly RecordError[]
 }
 
 export interface SenderOptions {
@@ -79,9 +81,8 @@ export class Sender {
     }
     const timeoutMs = Math.floor(requestTimeoutMs * BROKER_SHARE_OF_TIMEOUT)
     try {
-      const answered = await link.call(produceApi({ transactionalId, timeoutMs, batches }), {
-        timeoutMs: requestTimeoutMs
-      })
+      const api = produceApi({ transactionalId, timeoutMs, batches }, link)
+      const answered = await link.call(api, { timeoutMs: requestTimeoutMs })
       const byPartition = new Map(answered.map((one) => [tp(one.topic, one.partition), one]))
       return batches.map(({ topic, partition }) => {
         const one = byPartition.get(tp(topic, partition))
@@ -89,9 +90,9 @@ export class Sender {
         if (one === undefined) {
           return failure(new Fault('not-answered', tp(topic, partition), { retryable: true }))
         }
-        if (one.error !== 0)
-          return { ...failure(kafkaFault(one.error, tp(topic, partition))), error: one.error }
-        return { baseOffset: one.baseOffset, error: 0, fault: undefined }
+        const { error, baseOffset, recordErrors } = one
+        if (error === 0) return { baseOffset, error, fault: undefined }
+        return { ...failure(kafkaFault(error, tp(topic, partition))), error, recordErrors }
       })
     } catch (error) {
       const fault = toFault(error)

@@ -1,6 +1,8 @@
 import { Fault } from '../../errors.ts'
+import type { RefusedRecord, Suspicion } from '../../machines/refused.ts'
 import type { Expectation, Taken } from '../../machines/shard-protocol.ts'
 import { compileFilter, type RecordFilter } from '../../records/filter.ts'
+import type { Rebatched } from '../../records/rebatch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { OutgoingBatch } from '../kafka/producer.ts'
@@ -10,14 +12,22 @@ import { Walk } from './walk.ts'
 
 /** Batches on their way out, under the target's names, and the credits that keep their bytes. */
 export interface Load {
-  readonly batches: readonly OutgoingBatch[]
+  readonly batches: readonly CopiedBatch[]
   readonly leases: readonly Lease[]
   readonly records: number
   readonly bytes: number
 }
 
-type Expected = {
-  -readonly [Key in keyof Omit<Expectation, 'topic' | 'partition' | 'jump'>]: Expectation[Key]
+/** A batch, and where its records come from. */
+export interface CopiedBatch extends OutgoingBatch, Pick<Rebatched, 'origins'> {
+  /** Under the source's name. */
+  readonly source: TopicPartition
+}
+
+interface Expected extends Omit<Expectation, 'topic' | 'partition' | 'offset' | 'refused' | 'jump'> {
+  offset: number
+  readonly refused: ReadonlyMap<number, RefusedRecord>
+  readonly suspicion: Suspicion | undefined
 }
 
 /**
@@ -37,7 +47,7 @@ export class Intake {
   readonly #expected = new Map<string, Expected>()
   readonly #filters = new Map<string, RecordFilter>()
   #waiting: Walk[] = []
-  #batches: OutgoingBatch[] = []
+  #batches: CopiedBatch[] = []
   #leases: Lease[] = []
   #records = 0
   #bytes = 0
@@ -47,8 +57,13 @@ export class Intake {
   }
 
   expect(partitions: readonly Expectation[]): void {
-    for (const { topic, partition, ...expected } of partitions) {
-      this.#expected.set(tp(topic, partition), expected)
+    for (const { topic, partition, refused, ...expected } of partitions) {
+      const byOffset = new Map(refused?.records.map((record) => [record.offset, record]))
+      this.#expected.set(tp(topic, partition), {
+        ...expected,
+        refused: byOffset,
+        suspicion: refused?.suspicion
+      })
     }
   }
 
@@ -125,10 +140,17 @@ export class Intake {
     const from = expected.offset
     const held = walk.hold()
     const filter = this.#filterOf(expected.filter, walk.slice)
-    const stretch = walk.stretch({ ...expected, filter }, (batch, records) => {
-      this.#batches.push({ topic: expected.targetTopic, partition, batch })
-      this.#records += records
-      this.#bytes += batch.length
+    const stretch = walk.stretch({ ...expected, filter }, (made) => {
+      const { batch, origins } = made
+      this.#batches.push({
+        topic: expected.targetTopic,
+        partition,
+        source: { topic, partition },
+        batch,
+        origins
+      })
+      this.#records += made.records
+      this.#bytes += made.batch.length
       return this.#isFull() ? 'enough' : 'more'
     })
     if (stretch.bytes > 0) this.#leases.push(held)

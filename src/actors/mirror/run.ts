@@ -1,5 +1,7 @@
 import { toFault } from '../../errors.ts'
 import type { Stop } from '../../machines/ledger.ts'
+import type { RefusedRecord, Suspicion } from '../../machines/refused.ts'
+import type { Expectation } from '../../machines/shard-protocol.ts'
 import type { BatchHeader } from '../../records/batch.ts'
 import { type Rebatched, Rebatcher } from '../../records/rebatch.ts'
 import { forEachRecord, type RecordCursor } from '../../records/record.ts'
@@ -10,8 +12,6 @@ export interface Piece {
   readonly header: BatchHeader
   /** Its records below this offset have been copied before. */
   readonly from: number
-  /** Its records from this offset on are not looked at; all are by default. */
-  readonly until?: number
   /** It may go on as it is. */
   readonly passes: boolean
   /** Leader epoch of the batch before it, -1 when unknown. */
@@ -21,17 +21,22 @@ export interface Piece {
 /** What became of a run. */
 export interface RunOutcome {
   readonly batches: readonly Rebatched[]
+  /** What was left out of them, because the rules want it so, in the order of offsets. */
+  readonly leftOut: readonly LeftOut[]
   /** Set when something cannot be copied: `batches` hold what comes before it. */
   readonly failure?: RunFailure
 }
 
 /** The offsets `[offset, until)` cannot be copied. */
-export interface RunFailure {
+export interface LeftOut {
   readonly offset: number
   readonly until: number
+  readonly stop: Stop
+}
+
+export interface RunFailure extends LeftOut {
   /** Of the batch before it, -1 when unknown. */
   readonly leaderEpoch: number
-  readonly stop: Stop
 }
 
 /** How source batches went on, counted. */
@@ -47,10 +52,13 @@ export interface Paths {
 }
 
 /** How the records of a run are treated. */
-export interface RunOptions {
+export interface RunOptions extends Pick<Expectation, 'maxBytes' | 'policies'> {
   readonly paths: Paths
   /** Whether a record is copied; all are by default. */
   readonly filter?: ((record: RecordCursor) => boolean) | undefined
+  /** Records that the target refuses, by offset. */
+  readonly refused?: ReadonlyMap<number, RefusedRecord>
+  readonly suspicion?: Suspicion | undefined
 }
 
 /**
@@ -63,14 +71,12 @@ const RUN_BYTES_MAX = 512 * 1024
 
 /** Neighbouring batches of one partition that go on together: one as it is, or the records of several in new batches. */
 export class Run {
-  readonly #paths: Paths
-  readonly #filter: RunOptions['filter']
+  readonly #options: RunOptions
   #pieces: Piece[] = []
   #bytes = 0
 
-  constructor({ paths, filter }: RunOptions) {
-    this.#paths = paths
-    this.#filter = filter
+  constructor(options: RunOptions) {
+    this.#options = options
   }
 
   /** Whether a piece may go on together with what is there. */
@@ -89,45 +95,60 @@ export class Run {
     return this.#bytes >= RUN_BYTES_MAX
   }
 
-  /**
-   * Ends the run.
-   *
-   * @param maxBytes the target's limit on a batch
-   * @param isLeftOut whether what cannot be copied is left out, so that the rest goes on
-   */
-  take(maxBytes: number, isLeftOut: (failure: RunFailure) => boolean): RunOutcome {
+  /** Ends the run. */
+  take(): RunOutcome {
     let pieces: readonly Piece[] = this.#pieces
     this.#pieces = []
     this.#bytes = 0
     const batches: Rebatched[] = []
+    const leftOut: LeftOut[] = []
     for (;;) {
-      const { batches: made, failure } = this.#letGo(pieces, maxBytes)
-      batches.push(...made)
-      if (failure === undefined) return { batches }
-      if (!isLeftOut(failure)) return { batches, failure }
-      pieces = behind(pieces, failure.until)
+      const made = this.#letGo(pieces)
+      batches.push(...made.batches)
+      leftOut.push(...made.leftOut)
+      const { failure } = made
+      if (failure === undefined) return { batches, leftOut }
+      if (!isLeftOut(failure.stop, this.#options.policies)) return { batches, leftOut, failure }
+      leftOut.push(failure)
+      pieces = pieces.filter(({ header }) => header.lastOffset >= failure.until)
     }
   }
 
-  #letGo(pieces: readonly Piece[], maxBytes: number): RunOutcome {
+  #letGo(pieces: readonly Piece[]): RunOutcome {
     const [first] = pieces
-    if (first === undefined) return { batches: [] }
-    if (pieces.length === 1 && first.passes && this.#filter === undefined) {
-      this.#paths.batchesPassed++
-      return { batches: [{ batch: first.batch, records: first.header.count }] }
+    const { paths } = this.#options
+    if (first === undefined) return { batches: [], leftOut: [] }
+    if (pieces.length === 1 && mayPass(first, this.#options)) {
+      paths.batchesPassed++
+      const { baseOffset, count } = first.header
+      const origins = [{ offset: baseOffset, count }]
+      return { batches: [{ batch: first.batch, records: count, origins }], leftOut: [] }
     }
-    for (const { passes } of pieces) this.#paths[passes ? 'batchesMerged' : 'batchesDecoded']++
-    const { filtered, ...outcome } = rebatched(pieces, maxBytes, this.#filter)
-    this.#paths.recordsFiltered += filtered
+    const isMerged = pieces.length > 1
+    for (const { passes } of pieces) paths[passes && isMerged ? 'batchesMerged' : 'batchesDecoded']++
+    const { filtered, ...outcome } = rebatched(pieces, this.#options)
+    paths.recordsFiltered += filtered
     return outcome
   }
 }
 
-/** What of the pieces lies at or behind an offset. */
-function behind(pieces: readonly Piece[], offset: number): Piece[] {
-  return pieces
-    .filter(({ header }) => header.lastOffset >= offset)
-    .map((piece) => (piece.from < offset ? { ...piece, from: offset, passes: false } : piece))
+function mayPass(piece: Piece, { filter, refused, suspicion }: RunOptions): boolean {
+  const { passes, header } = piece
+  if (!passes || filter !== undefined) return false
+  if (isSuspect(piece, suspicion) && header.count > suspicion.recordsMax) return false
+  for (const offset of refused?.keys() ?? []) {
+    if (header.baseOffset <= offset && offset <= header.lastOffset) return false
+  }
+  return true
+}
+
+/** A message of the former formats does not tell its first offset: it begins where the one before it ends. */
+function isSuspect({ from, header }: Piece, suspicion: Suspicion | undefined): suspicion is Suspicion {
+  return suspicion !== undefined && from < suspicion.until && header.lastOffset >= suspicion.from
+}
+
+function isLeftOut({ standing }: Stop, { rejected, sourceCorrupt }: RunOptions['policies']): boolean {
+  return (standing === 'source-corrupt' ? sourceCorrupt : rejected) === 'skip'
 }
 
 function isSmall({ batch, header }: Piece): boolean {
@@ -136,58 +157,84 @@ function isSmall({ batch, header }: Piece): boolean {
 
 type Outcome = RunOutcome & { readonly filtered: number }
 
-function rebatched(pieces: readonly Piece[], maxBytes: number, filter: RunOptions['filter']): Outcome {
+function rebatched(pieces: readonly Piece[], options: RunOptions): Outcome {
+  const { maxBytes, policies, suspicion } = options
   const bytes = pieces.reduce((sum, { batch }) => sum + batch.length, 0)
-  const rebatcher = new Rebatcher(pieces[0]?.header.codec ?? 0, maxBytes, bytes)
+  const recordsMax = pieces.some((piece) => isSuspect(piece, suspicion)) ? suspicion?.recordsMax : undefined
+  const rebatcher = new Rebatcher(pieces[0]?.header.codec ?? 0, maxBytes, bytes, recordsMax)
+  const leftOut: LeftOut[] = []
+  let failure: LeftOut | undefined
   let filtered = 0
-  for (const [index, piece] of pieces.entries()) {
-    const { from, until = Number.POSITIVE_INFINITY, header, epochBefore: leaderEpoch } = piece
-    let asked = -1
+  for (const [index, { batch, header, from }] of pieces.entries()) {
     try {
-      forEachRecord(piece.batch, (record) => {
-        if (record.offset < from || record.offset >= until) return
-        asked = record.offset
-        if (filter === undefined || filter(record)) rebatcher.add(record)
-        else filtered++
+      forEachRecord(batch, (record) => {
+        if (record.offset < from || failure !== undefined) return
+        const verdict = verdictOn(record, options)
+        if (verdict === 'copied') rebatcher.add(record)
+        else if (verdict === 'filtered') filtered++
+        else if (isLeftOut(verdict.stop, policies)) leftOut.push(verdict)
+        else failure = verdict
       })
     } catch (error) {
-      const { code, message: reason } = toFault(error)
-      const before = pieces.slice(0, index)
-      if (code === 'filter-failed') {
-        const stop: Stop = { standing: 'rejected', reason: `the record at offset ${asked}: ${reason}` }
-        const failure = { offset: asked, until: asked + 1, leaderEpoch, stop }
-        return { ...rebatched([...before, { ...piece, until: asked }], maxBytes, filter), failure }
-      }
       // Whatever of it was added is left out: the pieces before it are put together once more.
-      const stop: Stop = { standing: 'source-corrupt', reason }
-      const failure = { offset: from, until: header.lastOffset + 1, leaderEpoch, stop }
-      return { ...rebatched(before, maxBytes, filter), failure }
+      const stop: Stop = { standing: 'source-corrupt', reason: toFault(error).message }
+      const damaged = failed({ offset: from, until: header.lastOffset + 1, stop }, pieces)
+      return { failure: damaged, ...rebatched(pieces.slice(0, index), options) }
     }
+    if (failure !== undefined) break
   }
-  const batches = rebatcher.take()
-  const isTooLarge = batches.some(({ batch }) => batch.length > maxBytes)
-  return isTooLarge ? upToTooLarge(pieces, maxBytes, filter) : { batches, filtered }
+  return { ...withinLimit({ batches: rebatcher.take(), leftOut, failure }, pieces, options), filtered }
 }
 
-/** Some record alone is above the limit: what comes before the first such. */
-function upToTooLarge(pieces: readonly Piece[], maxBytes: number, filter: RunOptions['filter']): Outcome {
-  for (const [index, piece] of pieces.entries()) {
-    const { from, until = Number.POSITIVE_INFINITY, header, epochBefore: leaderEpoch } = piece
-    let failure: RunFailure | undefined
-    forEachRecord(piece.batch, (record) => {
-      const { offset, bodyStart, bodyEnd } = record
-      if (failure !== undefined || offset < from || offset >= until || filter?.(record) === false) return
-      const alone = new Rebatcher(header.codec, maxBytes, bodyEnd - bodyStart)
-      alone.add(record)
-      const length = alone.take()[0]?.batch.length ?? 0
-      if (length <= maxBytes) return
-      const reason = `the record at offset ${offset} takes ${length} bytes, the target allows ${maxBytes}`
-      failure = { offset, until: offset + 1, leaderEpoch, stop: { standing: 'rejected', reason } }
-    })
-    if (failure === undefined) continue
-    const { offset }: RunFailure = failure
-    const before = [...pieces.slice(0, index), { ...piece, until: offset }]
-    return { ...rebatched(before, maxBytes, filter), failure }
+function verdictOn(record: RecordCursor, { filter, refused }: RunOptions): 'copied' | 'filtered' | LeftOut {
+  const known = refused?.get(record.offset)
+  if (known !== undefined) return rejected(record, known.reason)
+  try {
+    return filter === undefined || filter(record) ? 'copied' : 'filtered'
+  } catch (error) {
+    const { code, message } = toFault(error)
+    if (code !== 'filter-failed') throw error
+    return rejected(record, `the record at offset ${record.offset}: ${message}`)
   }
-  return { batches: [], filtered: 0 }
+}
+
+function rejected({ offset }: { readonly offset: number }, reason: string): LeftOut {
+  return { offset, until: offset + 1, stop: { standing: 'rejected', reason } }
+}
+
+interface Made {
+  readonly batches: readonly Rebatched[]
+  readonly leftOut: readonly LeftOut[]
+  readonly failure: LeftOut | undefined
+}
+
+/** A batch above the limit holds one record, which the target would refuse. */
+function withinLimit(made: Made, pieces: readonly Piece[], options: RunOptions): RunOutcome {
+  const { maxBytes, policies } = options
+  const batches: Rebatched[] = []
+  const leftOut = [...made.leftOut]
+  let { failure } = made
+  for (const one of made.batches) {
+    const { length } = one.batch
+    const [origin] = one.origins
+    if (length <= maxBytes || origin === undefined) {
+      batches.push(one)
+      continue
+    }
+    const reason = `the record at offset ${origin.offset} takes ${length} bytes, the target allows ${maxBytes}`
+    const tooLarge = rejected(origin, reason)
+    if (!isLeftOut(tooLarge.stop, policies)) {
+      failure = tooLarge
+      break
+    }
+    leftOut.push(tooLarge)
+  }
+  const end = failure?.offset ?? Number.POSITIVE_INFINITY
+  const before = leftOut.filter(({ offset }) => offset < end).sort((a, b) => a.offset - b.offset)
+  return { batches, leftOut: before, ...(failure && { failure: failed(failure, pieces) }) }
+}
+
+function failed(failure: LeftOut, pieces: readonly Piece[]): RunFailure {
+  const piece = pieces.find(({ header }) => header.lastOffset >= failure.offset)
+  return { ...failure, leaderEpoch: piece?.epochBefore ?? -1 }
 }

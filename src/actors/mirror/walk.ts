@@ -3,14 +3,15 @@ import type { Stop } from '../../machines/ledger.ts'
 import type { Expectation, Skipped } from '../../machines/shard-protocol.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
 import { batchesOf, judge, type Passing, readHeader } from '../../records/batch.ts'
+import type { Rebatched } from '../../records/rebatch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import { type Paths, Run, type RunOptions } from './run.ts'
 
 /** Where a stretch begins, and how it is to be gone. */
-export interface StretchOptions extends Pick<Expectation, 'offset' | 'maxBytes' | 'policies' | 'isCareful'> {
-  readonly filter?: RunOptions['filter']
-}
+export interface StretchOptions
+  extends Pick<Expectation, 'offset' | 'isCareful'>,
+    Omit<RunOptions, 'paths'> {}
 
 /** What one stretch of a walk came to. */
 export interface Stretch {
@@ -60,27 +61,21 @@ export class Walk {
 
   /** Goes on from `offset`, gives the batches to be copied to `keep`, and rests when it says that this was enough. */
   stretch(
-    { offset, maxBytes, policies, isCareful, filter }: StretchOptions,
-    keep: (batch: Buffer, records: number) => 'more' | 'enough'
+    { offset, isCareful, ...options }: StretchOptions,
+    keep: (made: Rebatched) => 'more' | 'enough'
   ): Stretch {
     this.#isBegun = true
-    const run = new Run({ paths: this.#paths, filter })
+    const run = new Run({ paths: this.#paths, ...options })
     let [next, leaderEpoch, records, bytes, isEnough] = [offset, -1, 0, 0, false]
     const skipped: Skipped[] = []
     const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, skipped, ...(stop && { stop }) })
     const letGo = (): Stop | undefined => {
-      const { batches, failure } = run.take(maxBytes, ({ offset: from, until, stop }) => {
-        const isAllowed =
-          stop.standing === 'source-corrupt'
-            ? policies.sourceCorrupt === 'skip'
-            : policies.rejected === 'skip'
-        if (isAllowed) skipped.push({ from, until, reason: stop.reason })
-        return isAllowed
-      })
+      const { batches, leftOut, failure } = run.take()
+      for (const { offset: from, until, stop } of leftOut) skipped.push({ from, until, reason: stop.reason })
       for (const made of batches) {
         records += made.records
         bytes += made.batch.length
-        if (keep(made.batch, made.records) === 'enough') isEnough = true
+        if (keep(made) === 'enough') isEnough = true
       }
       if (failure === undefined) return undefined
       next = failure.offset
@@ -95,7 +90,7 @@ export class Walk {
       for (let step = this.#batches.next(); step.done !== true; step = this.#batches.next()) {
         const batch = step.value
         const header = readHeader(batch, 0)
-        const passing = judge(header, next, this.#aborted.isAborted(header), maxBytes)
+        const passing = judge(header, next, this.#aborted.isAborted(header), options.maxBytes)
         if (passing === 'below-position') continue
         const isCopied = !isPassedOver(passing)
         const piece = {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { Fault, toFault } from '../../errors.ts'
+import { type Fault, toFault } from '../../errors.ts'
 import type {
   Expectation,
   PartitionFailure,
@@ -10,15 +10,15 @@ import type {
 } from '../../machines/shard-protocol.ts'
 import type { Delivery } from '../../machines/shard-setup.ts'
 import { isDoubt } from '../../machines/verdict.ts'
-import { verifyCrc } from '../../records/batch.ts'
 import { encodeBatch, type Record } from '../../records/record.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { IdempotentSession } from '../kafka/idempotent.ts'
 import { type ProduceResult, type ProducerSession, TransactionSession } from '../kafka/producer.ts'
-import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
+import type { TopicPartition } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
-import { Intake, type Load } from './intake.ts'
+import { failuresOf } from './failures.ts'
+import { type CopiedBatch, Intake, type Load } from './intake.ts'
 import { type Claim, encodeClaim, encodePosition } from './position-records.ts'
 import type { Restorer } from './restore.ts'
 import type { MirrorStats } from './stats.ts'
@@ -50,7 +50,6 @@ type Step = Extract<WriterCommand, { readonly type: 'add' | 'produce' | 'commit'
 
 /** Records per batch of positions: with the longest topic names still well below any limit on a batch. */
 const POSITIONS_PER_BATCH = 1_000
-const CORRUPT_MESSAGE = 2
 
 const nothing: Load = { batches: [], leases: [], records: 0, bytes: 0 }
 
@@ -195,7 +194,7 @@ class ShardWriter {
     const copies = partitions.map((one) => ({ ...one, topic: this.#names.targetOf(one.topic) }))
     const results = await this.#session.add([...copies, this.#ownPartition], this.#signal)
     const failures = results.flatMap(({ topic, partition, fault }) =>
-      fault === undefined ? [] : [{ topic, partition, fault }]
+      fault === undefined ? [] : [{ topic: this.#names.sourceOf(topic), partition, fault }]
     )
     if (failures.length > 0) this.#refuse(failures)
     else this.#report({ type: 'writer.added', partitions })
@@ -206,9 +205,9 @@ class ShardWriter {
     this.#load = nothing
     try {
       const results = await this.#session.produce(batches, this.#signal)
-      const failures = failuresOf(results, (index) => batches[index]?.batch)
+      const failures = failuresOf(results, batches)
       if (failures.length > 0) {
-        this.#tellAcknowledged(results)
+        this.#tellAcknowledged(results, batches)
         return this.#refuse(failures)
       }
       this.#written = { records: this.#written.records + records, bytes: this.#written.bytes + bytes }
@@ -219,10 +218,9 @@ class ShardWriter {
   }
 
   /** What a transaction would take back stays here. */
-  #tellAcknowledged(results: readonly ProduceResult[]): void {
+  #tellAcknowledged(results: readonly ProduceResult[], batches: readonly CopiedBatch[]): void {
     if (this.#options.delivery === 'exactly-once') return
-    const failed = results.filter(({ fault }) => fault !== undefined)
-    const but = failed.map(({ topic, partition }) => ({ topic: this.#names.sourceOf(topic), partition }))
+    const but = batches.flatMap(({ source }, index) => (results[index]?.fault === undefined ? [] : [source]))
     this.#report({ type: 'writer.acknowledged', but })
   }
 
@@ -241,14 +239,11 @@ class ShardWriter {
     this.#report({ type: 'writer.committed', tookMs: performance.now() - startedAt })
   }
 
-  /** @param copies under the target's names */
-  #refuse(copies: readonly PartitionFailure[]): void {
-    const failures = copies.map((one) => ({ ...one, topic: this.#names.sourceOf(one.topic) }))
-    for (const { topic, partition, fault } of failures) {
-      this.#options.log.warn(
-        { shard: this.#shard, topic, partition, err: fault },
-        'the target failed a partition'
-      )
+  #refuse(failures: readonly PartitionFailure[]): void {
+    for (const { topic, partition, fault, refused } of failures) {
+      const found = refused && { records: refused.records.length, suspicion: refused.suspicion }
+      const what = refused === undefined ? 'the target failed a partition' : 'the target refuses a batch'
+      this.#options.log.warn({ shard: this.#shard, topic, partition, ...found, err: fault }, what)
     }
     this.#report({ type: 'writer.refused', failures })
   }
@@ -276,30 +271,6 @@ class ShardWriter {
   }
 }
 
-/**
- * The failed partitions, each once and with its first fault, however many of its batches were under way: the machine
- * counts them. Those whose batches merely came after a failed one are blamed for nothing. A batch that the target calls
- * corrupt is held against its source's checksum.
- */
-export function failuresOf(
-  results: readonly ProduceResult[],
-  batchAt: (index: number) => Buffer | undefined
-): PartitionFailure[] {
-  const failed = results.flatMap((result, index) =>
-    result.fault === undefined ? [] : [{ ...result, index, fault: result.fault }]
-  )
-  const blamed = failed.filter(({ fault }) => fault.code !== 'not-sent')
-  const first = new Map((blamed.length > 0 ? blamed : failed).toReversed().map((one) => [tpOf(one), one]))
-  return [...first.values()].map(({ topic, partition, error, fault, index }) => {
-    const batch = batchAt(index)
-    // The checksum follows the changed header by linearity, so it is wrong only where the source's was.
-    if (error !== CORRUPT_MESSAGE || batch === undefined || verifyCrc(batch))
-      return { topic, partition, fault }
-    const message = `a batch of ${topic}-${partition} does not fit its own checksum: the source's copy is damaged`
-    return { topic, partition, fault: new Fault('source-corrupt', message, { cause: fault }) }
-  })
-}
-
 /** The names of topics on both sides. One that nobody has set is the same on both. */
 class TopicNames {
   readonly #targets = new Map<string, string>()
@@ -317,8 +288,4 @@ class TopicNames {
   sourceOf(target: string): string {
     return this.#sources.get(target) ?? target
   }
-}
-
-function tpOf({ topic, partition }: TopicPartition): string {
-  return tp(topic, partition)
 }

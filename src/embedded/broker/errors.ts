@@ -64,11 +64,19 @@ export const codes = {
 export class KafkaError extends Error {
   override readonly name = 'KafkaError'
   readonly code: number
+  /** The records of a batch that are to blame, by their place in it. */
+  readonly records: readonly RecordError[]
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, records: readonly RecordError[] = []) {
     super(message)
     this.code = code
+    this.records = records
   }
+}
+
+export interface RecordError {
+  readonly index: number
+  readonly message: string
 }
 
 /** The code to answer for whatever was thrown: a full or failing disk is `KAFKA_STORAGE_ERROR`. */

@@ -1,6 +1,6 @@
 import { at, type BatchHeader, readHeader, verifyCrc } from '../../records/batch.ts'
-import { forEachRecord } from '../../records/record.ts'
-import { codes, KafkaError } from './errors.ts'
+import { forEachRecord, type RecordCursor } from '../../records/record.ts'
+import { codes, KafkaError, type RecordError } from './errors.ts'
 import type { TopicConfig } from './topic-config.ts'
 
 const ZSTD = 4
@@ -27,7 +27,7 @@ export function readOnlyBatch(records: Buffer, version: number): BatchHeader {
  * codes.
  *
  * Unlike Kafka, records are looked at one by one only where a rule needs them: for null keys in a compacted topic and
- * for a bound on old timestamps.
+ * for timestamps that are, or may be, out of bounds.
  */
 export function validate(records: Buffer, header: BatchHeader, config: TopicConfig, now: number): void {
   if (header.baseOffset !== 0) throw invalid(`the base offset is ${header.baseOffset}, not 0`)
@@ -44,38 +44,51 @@ export function validate(records: Buffer, header: BatchHeader, config: TopicConf
   }
   if (header.control) throw invalid('clients are not allowed to write control records')
   if (header.producerId >= 0 && header.baseSequence < 0) throw invalid('a producer id without a sequence')
-  if (!config.logAppendTime) checkTimestamps(header, records, config, now)
-  if (config.compacted) checkKeys(records)
+  if (needsInspection(header, config, now)) inspect(records, config, now)
 }
 
-function checkTimestamps(header: BatchHeader, records: Buffer, config: TopicConfig, now: number): void {
-  const tooLate = header.maxTimestamp - now > config.timestampAfterMaxMs
-  if (tooLate || now - oldest(header, records, config) > config.timestampBeforeMaxMs) {
-    throw new KafkaError(codes.INVALID_TIMESTAMP, 'a timestamp is out of the range the topic allows')
+/** Whether some record may break a rule of the topic, by the header alone. */
+function needsInspection(header: BatchHeader, config: TopicConfig, now: number): boolean {
+  if (config.compacted) return true
+  if (config.logAppendTime) return false
+  const hasPast = config.timestampBeforeMaxMs <= Number.MAX_SAFE_INTEGER
+  return hasPast || header.maxTimestamp - now > config.timestampAfterMaxMs
+}
+
+/** Every record that breaks a rule is told; one bad timestamp makes the whole a matter of timestamps. */
+function inspect(records: Buffer, config: TopicConfig, now: number): void {
+  const keyless: RecordError[] = []
+  const untimely: RecordError[] = []
+  let index = 0
+  visit(records, ({ keyStart, timestamp }) => {
+    if (config.compacted && keyStart < 0) {
+      keyless.push({ index, message: 'Compacted topic cannot accept message without key' })
+    } else if (!isTimely(timestamp, config, now)) {
+      const [from, until] = [now - config.timestampBeforeMaxMs, now + config.timestampAfterMaxMs]
+      const message = `Timestamp ${timestamp} of message with offset ${index} is out of range. The timestamp should be within [${from}, ${until}]`
+      untimely.push({ index, message })
+    }
+    index++
+  })
+  const errors = [...keyless, ...untimely].sort((a, b) => a.index - b.index)
+  if (errors.length === 0) return
+  const what = 'One or more records have been rejected due to'
+  if (untimely.length > 0) {
+    throw new KafkaError(codes.INVALID_TIMESTAMP, `${what} invalid timestamp`, errors)
   }
+  throw new KafkaError(codes.INVALID_RECORD, `${what} ${errors.length} record errors in total`, errors)
 }
 
-/** The oldest timestamp of the records if the topic sets a bound for it, else that of the first. */
-function oldest(header: BatchHeader, records: Buffer, config: TopicConfig): number {
-  let timestamp = header.baseTimestamp < 0 ? Infinity : header.baseTimestamp
-  if (config.timestampBeforeMaxMs > Number.MAX_SAFE_INTEGER) return timestamp
-  inspect(records, (record) => {
-    timestamp = Math.min(timestamp, record)
-  })
-  return timestamp
+/** No timestamp (-1) is none that could be out of range. */
+function isTimely(timestamp: number, config: TopicConfig, now: number): boolean {
+  if (config.logAppendTime || timestamp === -1) return true
+  return now - timestamp <= config.timestampBeforeMaxMs && timestamp - now <= config.timestampAfterMaxMs
 }
 
-function checkKeys(records: Buffer): void {
-  inspect(records, (_, hasKey) => {
-    if (!hasKey) throw invalid('compacted topic cannot accept message without key')
-  })
-}
-
-function inspect(records: Buffer, visit: (timestamp: number, hasKey: boolean) => void): void {
+function visit(records: Buffer, look: (record: RecordCursor) => void): void {
   try {
-    forEachRecord(records, (record) => visit(record.timestamp, record.keyStart >= 0))
+    forEachRecord(records, look)
   } catch (error) {
-    if (error instanceof KafkaError) throw error
     throw new KafkaError(codes.CORRUPT_MESSAGE, error instanceof Error ? error.message : String(error))
   }
 }

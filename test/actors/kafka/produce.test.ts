@@ -12,6 +12,8 @@ const batches = [
   { topic: 't', partition: 1, batch: Buffer.from('second') }
 ]
 
+const knowing = (version: number) => ({ version: () => version })
+
 /** An answer that speaks of these partitions only. */
 function appended(...partitions: readonly number[]): Buffer {
   const writer = new Writer().int32(1).string('t').int32(partitions.length)
@@ -22,7 +24,7 @@ function appended(...partitions: readonly number[]): Buffer {
 }
 
 test('a batch counts as written only when every replica in sync has it', () => {
-  const { encode } = produceApi({ transactionalId: 'tx', timeoutMs: 1_500, batches })
+  const { encode } = produceApi({ transactionalId: 'tx', timeoutMs: 1_500, batches }, knowing(9))
   const reader = new Reader(Buffer.concat(encode()))
   expect([reader.string(), reader.int16(), reader.int32()]).toEqual(['tx', -1, 1_500])
   const topics = reader.array(() => ({
@@ -40,6 +42,21 @@ test('a batch counts as written only when every replica in sync has it', () => {
         { partition: 1, batch: 'second' }
       ]
     }
+  ])
+})
+
+test('a broker that can name the records to blame is asked to, and one before Kafka 2.4 is not', async () => {
+  const request = { transactionalId: null, timeoutMs: 1, batches }
+  expect([3, 7, 8, 13].map((offered) => produceApi(request, knowing(offered)).version)).toEqual([7, 7, 8, 8])
+  const writer = new Writer().int32(1).string('t').int32(2)
+  const begin = (partition: number, error: number) =>
+    writer.int32(partition).int16(error).int64(-1).int64(-1).int64(-1)
+  begin(0, 87).int32(2).int32(3).string('no key').int32(5).string(null).string('refused')
+  begin(1, 0).int32(0).string(null)
+  const answers = await produceApi(request, knowing(8)).decode(writer.int32(0).take())
+  expect(answers).toMatchObject([
+    { partition: 0, error: 87, recordErrors: [{ index: 3, message: 'no key' }, { index: 5 }] },
+    { partition: 1, error: 0, recordErrors: [] }
   ])
 })
 

@@ -1,104 +1,30 @@
 import fc from 'fast-check'
 import { beforeEach, expect, test } from 'vitest'
-import { ByteBudget } from '../../../src/actors/budget.ts'
 import type { FetchedSlice } from '../../../src/actors/kafka/fetcher.ts'
-import { Intake, type Load } from '../../../src/actors/mirror/intake.ts'
+import type { Intake } from '../../../src/actors/mirror/intake.ts'
 import type { Paths } from '../../../src/actors/mirror/run.ts'
 import type { Expectation } from '../../../src/machines/shard-protocol.ts'
 import { failing } from '../../../src/machines/topic-rules.ts'
-import { at, bit, type Codec, readHeader } from '../../../src/records/batch.ts'
-import { writeInt64 } from '../../../src/records/bytes.ts'
-import { crc32c } from '../../../src/records/crc32c.ts'
-import { decodeRecords, encodeBatch } from '../../../src/records/record.ts'
-
-/** What a batch of a source is, as far as passing it on goes. */
-interface Kind {
-  readonly records: number
-  readonly producer?: number
-  readonly control?: boolean
-  readonly attributes?: number
-  /** Offsets at its end that compaction took away. */
-  readonly gap?: number
-  /** Of each value. */
-  readonly bytes?: number
-  readonly codec?: Codec
-}
-
-/** Values begin with their offset. */
-function batchAt(
-  offset: number,
-  { records, producer = -1, control = false, attributes = 0, gap = 0, bytes = 8, codec = 0 }: Kind
-): Buffer {
-  const record = (index: number) => ({
-    key: Buffer.from('k'),
-    value: Buffer.from(`${offset + index} `.padEnd(bytes, '.')),
-    headers: [],
-    timestamp: 1
-  })
-  const batch = encodeBatch(
-    Array.from({ length: records }, (_, index) => record(index)),
-    { codec, producerId: producer, transactional: producer >= 0, control }
-  )
-  writeInt64(batch, offset, at.baseOffset)
-  batch.writeInt32BE(5, at.leaderEpoch)
-  batch.writeInt16BE(batch.readInt16BE(at.attributes) | attributes, at.attributes)
-  batch.writeInt32BE(records - 1 + gap, at.lastOffsetDelta)
-  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc)
-  return batch
-}
-
-/** More than is worth merging. */
-const LARGE = 20_000
-
-const offsetsIn = ({ batches }: Load): number[] =>
-  batches.flatMap(({ batch }) => decodeRecords(batch).map(({ value }) => Number.parseInt(String(value), 10)))
-
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
-
-const budget = new ByteBudget(1 << 26)
-
-function sliceOf(
-  fetchOffset: number,
-  batches: readonly Buffer[],
-  more: Partial<FetchedSlice> = {}
-): FetchedSlice {
-  const recordSet = Buffer.concat(batches)
-  const last = batches.at(-1)
-  return {
-    topic: 't',
-    partition: 0,
-    generation: 1,
-    fetchOffset,
-    recordSet,
-    nextOffset: last === undefined ? fetchOffset : readHeader(last, 0).lastOffset + 1,
-    aborted: [],
-    highWatermark: 1_000,
-    lastStableOffset: 900,
-    logStartOffset: 0,
-    topicId: undefined,
-    leaderEpoch: 5,
-    lease: budget.takeNow(recordSet.length),
-    ...more
-  }
-}
+import { at, bit, readHeader } from '../../../src/records/batch.ts'
+import { decodeRecords } from '../../../src/records/record.ts'
+import {
+  batchAt,
+  expected,
+  LARGE,
+  newIntake,
+  noPaths,
+  offsetsIn,
+  oldMessage,
+  range,
+  sliceOf
+} from './slices.ts'
 
 let paths: Paths
 beforeEach(() => {
-  paths = { batchesPassed: 0, batchesMerged: 0, batchesDecoded: 0, recordsFiltered: 0 }
+  paths = noPaths()
 })
 
-const unfiltered = { filter: undefined, isCareful: false }
-
-function expected(offset: number, more: Partial<Expectation> = {}): Expectation {
-  const place = { topic: 't', partition: 0, targetTopic: 't' }
-  return { ...place, offset, generation: 1, maxBytes: 100_000, policies: failing, ...unfiltered, ...more }
-}
-
-function intakeAt(offset: number, more: Partial<Expectation> = {}): Intake {
-  const intake = new Intake(paths)
-  intake.expect([expected(offset, more)])
-  return intake
-}
+const intakeAt = (offset: number, more: Partial<Expectation> = {}): Intake => newIntake(offset, more, paths)
 
 test('large batches go on as they are; markers, aborted and emptied ones only move the position', () => {
   const intake = intakeAt(10)
@@ -238,12 +164,6 @@ test('with care, a large batch is held against its checksum before it goes on', 
   ])
   expect(offsetsIn(careful.unload())).toEqual([0, 2])
 })
-
-/** Offsets 0 to 2 in one compressed message of the format before Kafka 0.11; the key of 1 is null. */
-const oldMessage = Buffer.from(
-  'AAAAAAAAAAIAAAB3a+8GDwEBAAABi8/lb9D/////AAAAYR+LCAAAAAAAAP9jYIADj4nmXxkYgQzG7vNPM0AiTNkGQNKgLDGnNFXBQKEktaKEGAJqHsgoN/OwT0wwM7Nf/AcChImGpJrIBMQS1/R2XoeZmH8B7EojkLkAeVwvv8oAAAA=',
-  'base64'
-)
 
 test('messages of the former formats go on as batches, from wherever the position is among them', () => {
   const intake = intakeAt(1)

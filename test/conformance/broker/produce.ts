@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { at, bit, readHeader } from '../../../src/records/batch.ts'
+import { at, bit, type Codec, readHeader } from '../../../src/records/batch.ts'
 import { crc32c } from '../../../src/records/crc32c.ts'
 import { decodeRecords, encodeBatch } from '../../../src/records/record.ts'
 import { newPartition, newProducer, type Subject, until, withClient } from './bench.ts'
-import { batch, fetch, type Produced, produce } from './requests.ts'
+import { batch, fetch, type Produced, produce, produceBlaming } from './requests.ts'
 
 const codes = {
   corrupt: 2,
@@ -106,6 +106,40 @@ export function producing(subject: () => Subject): void {
       (await answerTo(encodeBatch([{ ...record, key: Buffer.from('k') }], { codec: 1 }), config)).error
     ).toBe(0)
   })
+
+  test('of a batch that is refused, every record to blame is named', () =>
+    withClient(subject(), async (client) => {
+      const compacted = await newPartition(client, { 'cleanup.policy': 'compact' })
+      const [now, late] = [Date.now(), Date.now() + 2 * HOUR_MS]
+      const answerTo = (codec: Codec, ...records: readonly (readonly [string | null, number])[]) => {
+        const all = records.map(([key, timestamp]) => ({
+          ...{ key: key === null ? null : Buffer.from(key), timestamp },
+          ...{ value: Buffer.from('v'), headers: [] }
+        }))
+        return client.call(produceBlaming(compacted, encodeBatch(all, { codec })))
+      }
+      const keyless = [
+        ['a', now],
+        [null, now],
+        ['b', now],
+        [null, now]
+      ] as const
+      expect(await answerTo(0, ...keyless)).toEqual({ error: codes.invalidRecord, blamed: [1, 3] })
+      const both = [
+        ['a', late],
+        ['b', now],
+        [null, late]
+      ] as const
+      expect(await answerTo(4, ...both)).toEqual({ error: codes.timestamp, blamed: [0, 2] })
+      const large = encodeBatch([{ key: null, value: Buffer.alloc(2 << 20), headers: [], timestamp: now }], {
+        codec: 0
+      })
+      expect(await client.call(produceBlaming(compacted, large))).toEqual({
+        error: codes.tooLarge,
+        blamed: []
+      })
+      expect(await answerTo(0, ['a', now])).toEqual({ error: 0, blamed: [] })
+    }))
 
   test('LogAppendTime replaces the timestamps', () =>
     withClient(subject(), async (client) => {

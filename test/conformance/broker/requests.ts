@@ -113,10 +113,7 @@ export function produce(
   return {
     key: 0,
     version: 7,
-    encode: (writer) => {
-      writer.string(transactionalId).int16(-1).int32(10_000)
-      writePartition(writer, at, () => writer.bytes(records))
-    },
+    encode: produced(at, records, transactionalId),
     decode: (reader) =>
       onlyPartition(
         reader.structs(() => {
@@ -129,6 +126,41 @@ export function produce(
           })
         })
       )
+  }
+}
+
+/** The places in the batch that Produce version 8 names (KIP-467). */
+export interface Blamed {
+  readonly error: number
+  readonly blamed: readonly number[]
+}
+
+export function produceBlaming(at: At, records: Buffer): RawRequest<Blamed> {
+  return {
+    key: 0,
+    version: 8,
+    encode: produced(at, records, null),
+    decode: (reader) =>
+      onlyPartition(
+        reader.structs(() => {
+          reader.string()
+          return reader.structs(() => {
+            reader.int32()
+            const error = reader.int16()
+            for (let numbers = 0; numbers < 3; numbers++) reader.int64()
+            const blamed = reader.structs(() => [reader.int32(), reader.nullableString()] as const)
+            reader.nullableString()
+            return { error, blamed: blamed.map(([index]) => index) }
+          })
+        })
+      )
+  }
+}
+
+function produced(at: At, records: Buffer, transactionalId: string | null) {
+  return (writer: Writer) => {
+    writer.string(transactionalId).int16(-1).int32(10_000)
+    writePartition(writer, at, () => writer.bytes(records))
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type TopicOf,
   writeTopics
 } from '../api.ts'
-import { codeOf, codes, KafkaError } from '../errors.ts'
+import { codeOf, codes, KafkaError, type RecordError } from '../errors.ts'
 import type { PartitionLog } from '../log.ts'
 import type { TopicConfig } from '../topic-config.ts'
 import { readOnlyBatch, validate } from '../validate.ts'
@@ -30,6 +30,7 @@ interface PartitionAnswer {
   readonly partition: number
   readonly error: number
   readonly message: string | null
+  readonly recordErrors: readonly RecordError[]
   readonly baseOffset: number
   readonly appendTime: number
   readonly startOffset: number
@@ -58,7 +59,9 @@ export function produceApi(services: Services): Api {
         } catch (error) {
           // Without an answer, closing the connection is the only sign that Kafka can give.
           if (request.acks === 0) throw error
-          return failed(data.partition, codeOf(error), error instanceof Error ? error.message : null)
+          const message = error instanceof Error ? error.message : null
+          const recordErrors = error instanceof KafkaError ? error.records : []
+          return { ...failed(data.partition, codeOf(error), message), recordErrors }
         }
       }),
     refuse: ({ topics }, code) => mapPartitions(topics, ({ partition }) => failed(partition, code, null)),
@@ -66,7 +69,12 @@ export function produceApi(services: Services): Api {
       writeTopics(writer, topics, (_, answer) => {
         writer.int32(answer.partition).int16(answer.error).int64(answer.baseOffset).int64(answer.appendTime)
         if (version >= 5) writer.int64(answer.startOffset)
-        if (version >= 8) writer.structs([], () => {}).string(answer.message)
+        if (version >= 8) {
+          writer.structs(answer.recordErrors, (_, { index, message }) => {
+            writer.int32(index).string(message)
+          })
+          writer.string(answer.message)
+        }
       })
       writer.int32(0)
     }
@@ -102,7 +110,11 @@ function append(
   }
   validate(records, header, config, time)
   const { baseOffset, appendTime } = log.append(records, header, config.logAppendTime ? time : undefined)
-  return { partition, error: codes.NONE, message: null, baseOffset, appendTime, startOffset: log.startOffset }
+  const { startOffset } = log
+  return {
+    ...{ partition, error: codes.NONE, message: null, recordErrors: [] },
+    ...{ baseOffset, appendTime, startOffset }
+  }
 }
 
 /** Replicas are in sync as long as their nodes are up. */
@@ -123,5 +135,5 @@ function verify(check: () => void): void {
 }
 
 function failed(partition: number, error: number, message: string | null): PartitionAnswer {
-  return { partition, error, message, baseOffset: -1, appendTime: -1, startOffset: -1 }
+  return { partition, error, message, recordErrors: [], baseOffset: -1, appendTime: -1, startOffset: -1 }
 }
