@@ -19,6 +19,8 @@ export interface ReadBatchesOptions extends TopicPartition {
   readonly signal: AbortSignal
   /** Called for every committed batch with records, in offset order. Its bytes are overwritten by nobody. */
   readonly onBatch: (batch: Buffer, header: BatchHeader) => void
+  /** Called for those between them that are markers or were aborted. */
+  readonly onLeftOut?: (header: BatchHeader) => void
   /** How long the last stable offset may lag behind before the writer in front counts as hanging, in milliseconds. */
   readonly transactionTimeoutMs: number
   /** First offset to read; the start of the log by default. */
@@ -73,7 +75,7 @@ export async function readBatches(options: ReadBatchesOptions): Promise<{ nextOf
     if (position > end) throw kafkaFault(1, `${reader.name}: position ${position} of ${end}`)
     let stuckSince: number | undefined
     while (position < end) {
-      const next = deliver(await reader.fetch(position, isolation), position, options.onBatch)
+      const next = deliver(await reader.fetch(position, isolation), position, options)
       if (next > position) {
         position = next
         stuckSince = undefined
@@ -91,11 +93,11 @@ export async function readBatches(options: ReadBatchesOptions): Promise<{ nextOf
   }
 }
 
-/** Gives the committed batches to `onBatch`; returns the offset after the last whole batch. */
+/** Gives the batches to whom they are for; returns the offset after the last whole one. */
 function deliver(
   { recordSet, aborted }: PartitionAnswer,
   position: number,
-  onBatch: ReadBatchesOptions['onBatch']
+  { onBatch, onLeftOut }: Pick<ReadBatchesOptions, 'onBatch' | 'onLeftOut'>
 ): number {
   const filter = new AbortedFilter(aborted)
   let next = position
@@ -103,7 +105,8 @@ function deliver(
     const header = readHeader(batch, 0)
     const isAborted = filter.isAborted(header)
     next = Math.max(next, header.lastOffset + 1)
-    if (!isAborted && !header.control) onBatch(batch, header)
+    if (isAborted || header.control) onLeftOut?.(header)
+    else onBatch(batch, header)
   }
   return next
 }

@@ -42,9 +42,24 @@ export class OffsetRanges {
     this.#next = from
   }
 
+  /** The first source offset that is covered. */
+  get from(): number {
+    return this.#from
+  }
+
   /** The source offset behind what is covered. */
   get next(): number {
     return this.#next
+  }
+
+  /** How many ranges there are. */
+  get size(): number {
+    return this.#chunks.length * CHUNK_RANGES + this.#open.length
+  }
+
+  /** Where whoever has read nothing of what is covered goes on; undefined while nothing was copied. */
+  get targetStart(): number | undefined {
+    return (this.#chunks[0] ?? this.#open[0])?.target
   }
 
   /** The last range, when there is one. */
@@ -81,9 +96,21 @@ export class OffsetRanges {
     this.#next = Math.max(this.#next, next)
   }
 
+  /** Adds all of what lies behind: `more` covers the offsets from our end on. */
+  join(more: OffsetRanges): void {
+    for (const { source, target, count } of more.all()) this.append(source, target, count)
+    this.advance(more.next)
+  }
+
+  /** All ranges, in order. */
+  *all(): Generator<Range, void, undefined> {
+    for (const chunk of this.#chunks) yield* unpacked(chunk)
+    yield* this.#open
+  }
+
   /** Forgets old ranges until at most `max` and a chunk are left. */
   trim(max: number): void {
-    const excess = this.#chunks.length * CHUNK_RANGES + this.#open.length - max
+    const excess = this.size - max
     const forgotten = Math.min(this.#chunks.length, Math.floor(excess / CHUNK_RANGES))
     if (forgotten <= 0) return
     this.#chunks.splice(0, forgotten)

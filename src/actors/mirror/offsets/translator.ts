@@ -1,0 +1,97 @@
+import type { Cluster } from '../../kafka/cluster.ts'
+import { type TopicPartition, tp } from '../../kafka/topic-partition.ts'
+import type { Anchor, Anchors } from './anchors.ts'
+import type { OffsetRanges, Translation } from './ranges.ts'
+import { scan } from './scan.ts'
+
+/** What is known of where one partition's records went. */
+export interface Chart extends TopicPartition {
+  readonly targetTopic: string
+  /** The newest, exactly. */
+  readonly ranges: OffsetRanges
+  readonly anchors: Pick<Anchors, 'below' | 'above'>
+  /** The target's end while nothing more is copied than what lies before `ranges.from`; undefined when that is unknown. */
+  readonly end: () => Promise<number | undefined>
+}
+
+export interface TranslatorOptions {
+  readonly source: Cluster
+  readonly target: Cluster
+  /** Whether every committed record of a topic is copied: otherwise equal numbers of records say nothing. */
+  readonly isWhole: (topic: string) => boolean
+}
+
+/** Scans that are remembered: groups that are behind come through a stretch slowly. */
+const SCANS_MAX = 32
+
+interface Scanned {
+  readonly lower: Anchor
+  readonly upper: Anchor
+  readonly ranges: OffsetRanges | undefined
+}
+
+/**
+ * From offsets of the source to offsets of the target, never higher than the next record that is still to be read: whoever
+ * goes on there may read records again, and skips none.
+ *
+ * What is in memory is exact. Between anchors, both logs are read; where that does not tell, the anchor below counts.
+ */
+export class Translator {
+  readonly #options: TranslatorOptions
+  /** By `tp`, the one used last behind the others. */
+  readonly #scans = new Map<string, Scanned>()
+
+  constructor(options: TranslatorOptions) {
+    this.#options = options
+  }
+
+  /** `undefined` when nothing at all is known: the target's log has to be read from its start. */
+  async translate(chart: Chart, offset: number, signal: AbortSignal): Promise<Translation | undefined> {
+    const { ranges, anchors } = chart
+    const known = ranges.translate(offset)
+    if (known !== undefined) return known
+    const lower = anchors.below(offset)
+    const end = ranges.targetStart ?? (await chart.end())
+    if (end !== undefined && offset >= ranges.from) {
+      return { target: end, isExact: offset <= ranges.next }
+    }
+    if (lower === undefined) return undefined
+    if (lower.source === offset) return { target: lower.target, isExact: true }
+    const last = end === undefined ? undefined : { source: ranges.from, target: end }
+    const upper = nearest(anchors.above(offset), last)
+    const found = upper && (await this.#scanned(chart, lower, upper, signal))
+    return found?.translate(offset) ?? { target: lower.target, isExact: false }
+  }
+
+  async #scanned(
+    chart: Chart,
+    lower: Anchor,
+    upper: Anchor,
+    signal: AbortSignal
+  ): Promise<OffsetRanges | undefined> {
+    const { topic, partition, targetTopic } = chart
+    const { source, target, isWhole } = this.#options
+    if (!isWhole(topic) || upper.target < lower.target) return undefined
+    const key = tp(topic, partition)
+    const before = this.#scans.get(key)
+    this.#scans.delete(key)
+    const isSame = before !== undefined && isEqual(before.lower, lower) && isEqual(before.upper, upper)
+    const place = { topic, partition }
+    const ranges = isSame
+      ? before.ranges
+      : await scan({ source, target, place, targetTopic, lower, upper }, signal)
+    this.#scans.set(key, { lower, upper, ranges })
+    const [oldest] = this.#scans.keys()
+    if (this.#scans.size > SCANS_MAX && oldest !== undefined) this.#scans.delete(oldest)
+    return ranges
+  }
+}
+
+function nearest(one: Anchor | undefined, other: Anchor | undefined): Anchor | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one.source <= other.source ? one : other
+}
+
+function isEqual(one: Anchor, other: Anchor): boolean {
+  return one.source === other.source && one.target === other.target
+}
