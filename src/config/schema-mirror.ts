@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  duration,
   flag,
   type Issues,
   list,
@@ -59,6 +60,7 @@ export function mirrorTable() {
     shards: shards(),
     replication: replication('topics that we create on the target'),
     refresh_interval: refreshInterval(),
+    lso_stuck_after: lsoStuckAfter(),
     session_timeout: sessionTimeout(),
     transaction_timeout: transactionTimeout(),
     quarantine_min: quarantineMin(),
@@ -81,6 +83,7 @@ export function mirrorTable() {
       shards: it.shards,
       replication: it.replication,
       refreshIntervalMs: it.refresh_interval,
+      lsoStuckAfterMs: it.lso_stuck_after,
       sessionTimeoutMs: it.session_timeout,
       transactionTimeoutMs: it.transaction_timeout,
       quarantineMinMs: it.quarantine_min,
@@ -88,6 +91,12 @@ export function mirrorTable() {
     })
   )
 }
+
+/** Brokers allow a transaction 15 minutes by default (`transaction.max.timeout.ms`), and end it then. */
+const lsoStuckAfter = () =>
+  duration('1s', '7d')
+    .prefault('15m')
+    .describe('How long an open transaction may hold up a partition of the source before readiness says so.')
 
 /** MirrorMaker 2's default of `config.properties.exclude`. */
 const NOT_SYNCED = [

@@ -147,6 +147,8 @@ export interface MirrorConfig {
   /** Replication factor of topics that we create on the target. */
   readonly replication: number
   readonly refreshIntervalMs: number
+  /** How long an open transaction may hold up a partition of the source before people are told. */
+  readonly lsoStuckAfterMs: number
   readonly sessionTimeoutMs: number
   readonly transactionTimeoutMs: number
   readonly quarantineMinMs: number

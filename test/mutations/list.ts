@@ -6,6 +6,7 @@ import { ofRecords } from './records.ts'
 import { ofSinks } from './sinks.ts'
 import { ofTopics } from './topics.ts'
 import { ofTransactions } from './transactions.ts'
+import { ofViews } from './views.ts'
 
 /** All of them, by name. */
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -15,5 +16,6 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofMirrors,
   ...ofTopics,
   ...ofSinks,
-  ...ofBorders
+  ...ofBorders,
+  ...ofViews
 }

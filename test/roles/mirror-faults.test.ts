@@ -154,6 +154,11 @@ test("while another writer's transaction hides positions, the restore says so an
   first.kill()
   const second = start({ shards: 1 })
   await second.until(someAre('hanging-transaction'))
+  expect(second.view().reasons).toEqual([
+    expect.stringMatching(
+      /^hybrid-\d and 3 more are hanging-transaction: .*positions\.internal-0 cannot be read from offset \d+ on: producer \d+ .* abort --topic test\.mirror\.cloud\.positions\.internal --partition 0 --start-offset \d+$/
+    )
+  ])
   await open.abort()
   await foreign.disconnect()
   await copied(world, second, 'hybrid')

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { unreadiness } from '../../src/worker/view.ts'
 import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
-import { copied, produceSome, startMirror } from '../support/mirror-world.ts'
+import { copied, expectEqual, produceSome, startMirror } from '../support/mirror-world.ts'
 import { roleStatus, workerView } from '../support/worker-view.ts'
 
 let world: KafkaWorld
@@ -61,4 +61,40 @@ test('partitions that stand are named by readiness, and their lag grows', async 
   const before = lagOf(mirror, 3)?.lagMs ?? 0
   await mirror.until(() => (lagOf(mirror, 3)?.lagMs ?? 0) > before)
   expect(lagOf(mirror, 2)?.lagMs).toBe(0)
+})
+
+test('a transaction that nobody ends holds up its partition, which says whose it is until it ends', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  const producer = world.kafka('source').producer({ transactionalId: 'nobody', maxInFlightRequests: 1 })
+  await producer.connect()
+  await produceSome(world, 'hybrid', 4)
+  const open = await producer.transaction()
+  await open.send({ topic: 'hybrid', messages: [{ key: 'open', value: 'open', partition: 2 }] })
+  await produceSome(world, 'hybrid', 4)
+  const mirror = startMirror(world, { lsoStuckAfterMs: 50 })
+  const isStuck = (partition: number) => lagOf(mirror, partition)?.state === 'source-lso-stuck'
+  await mirror.until(() => isStuck(2) && lagOf(mirror, 2)?.position === 1)
+  expect(lagOf(mirror, 2)).toMatchObject({ position: 1, end: 1, highWatermark: 3 })
+  expect(lagOf(mirror, 2)?.lagMs).toBeGreaterThanOrEqual(50)
+  await mirror.until(({ reasons = [] }) => reasons.join().includes('producer'))
+  const [bootstrap] = world.brokers.source.brokers
+  const abort = `kafka-transactions.sh --bootstrap-server ${bootstrap} abort --topic hybrid --partition 2 --start-offset 1`
+  const { ready, reasons = [] } = mirror.view()
+  expect([ready, reasons.length]).toEqual([false, 1])
+  expect(reasons[0]).toMatch(
+    /^hybrid-2 is source-lso-stuck: nothing from offset 1 on .*: producer \d+ \(epoch 0, /
+  )
+  expect(reasons[0]?.endsWith(abort), reasons[0]).toBe(true)
+  await mirror.until(() =>
+    [0, 1, 3].every((partition) => {
+      const { state, position } = lagOf(mirror, partition) ?? {}
+      return state === 'copying' && position === 2
+    })
+  )
+  await open.commit()
+  await producer.disconnect()
+  await copied(world, mirror, 'hybrid')
+  await expectEqual(world, 'hybrid')
+  expect(isStuck(2), 'also before the next look').toBe(false)
+  await mirror.until((view) => view.ready)
 })

@@ -22,6 +22,7 @@ const config: MirrorConfig = {
   shards: 4,
   replication: 1,
   refreshIntervalMs: 200,
+  lsoStuckAfterMs: 60_000,
   sessionTimeoutMs: 2_000,
   transactionTimeoutMs: 10_000,
   quarantineMinMs: 20,

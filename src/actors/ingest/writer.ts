@@ -206,13 +206,7 @@ class IngestWriter {
       signal: this.#signal,
       transactionTimeoutMs,
       onRecord: ({ key, value }) => restored.read(key, value),
-      onWaiting: () => {
-        this.#report({
-          type: 'writer.waiting',
-          on: 'hangingTransaction',
-          reason: `a transaction is open in ${topic}`
-        })
-      }
+      onWaiting: (reason) => this.#report({ type: 'writer.waiting', on: 'hangingTransaction', reason })
     })
     if (recentIdsMs !== undefined) {
       this.#window = new RecentIds({ keepMs: recentIdsMs }, [...restored.slots.values()], now())

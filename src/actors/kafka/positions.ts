@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.ts'
 import { isMoved, kafkaFault } from './errors.ts'
 import { fetchApi, type PartitionAnswer } from './fetch.ts'
 import type { Link } from './link.ts'
+import { tellHolder } from './open-transactions.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { retrying } from './waiting.ts'
 
@@ -29,8 +30,8 @@ export interface ReadBatchesOptions extends TopicPartition {
   readonly until?: number
   /** Reads what open and aborted transactions wrote, too, and waits for none of them. */
   readonly uncommitted?: boolean
-  /** Called at most once, when the read has to wait for somebody's open transaction. */
-  readonly onWaiting?: () => void
+  /** Called at most once, when the read has to wait for somebody's open transaction, with whose and where it is. */
+  readonly onWaiting?: (reason: string) => void
 }
 
 /** A committed record with its offset. The bytes are its own: they may be kept. */
@@ -81,10 +82,10 @@ export async function readBatches(options: ReadBatchesOptions): Promise<{ nextOf
         stuckSince = undefined
         continue
       }
-      if (stuckSince === undefined) options.onWaiting?.()
+      if (stuckSince === undefined) options.onWaiting?.(await reader.waitedFor())
       stuckSince ??= performance.now()
       if (performance.now() - stuckSince > options.transactionTimeoutMs + HANGING_SLACK_MS) {
-        throw await reader.hanging(position)
+        throw new Fault('hanging-transaction', await reader.waitedFor(), { retryable: true })
       }
     }
     return { nextOffset: position }
@@ -117,6 +118,7 @@ class PartitionReader {
   readonly #options: ReadBatchesOptions
   #link: Link | undefined
   #isLost = false
+  #lastStableOffset = -1
 
   constructor(options: ReadBatchesOptions) {
     this.name = tp(options.topic, options.partition)
@@ -151,21 +153,18 @@ class PartitionReader {
         this.#isLost = isMoved(error)
         throw kafkaFault(error, `${this.name} at ${fetchOffset}`)
       }
+      this.#lastStableOffset = answer.lastStableOffset
       return answer
     }
     return retrying(attempt, signal, cluster.requestTimeoutMs)
   }
 
-  /** The transaction that the last stable offset waits for begins right there. */
-  async hanging(lastStableOffset: number): Promise<Fault> {
-    const { recordSet } = await this.fetch(lastStableOffset, READ_UNCOMMITTED)
-    const [first] = batchesOf(recordSet)
-    const who = first === undefined ? 'an unknown producer' : `producer ${readHeader(first, 0).producerId}`
-    return new Fault(
-      'hanging-transaction',
-      `${this.name}: the transaction of ${who} at offset ${lastStableOffset} does not end`,
-      { retryable: true }
-    )
+  /** Who holds the last stable offset where the last answer told it, and how that is ended. */
+  async waitedFor(): Promise<string> {
+    const { cluster, topic, partition, signal } = this.#options
+    const offset = this.#lastStableOffset
+    const who = await tellHolder(cluster, { topic, partition, offset }, signal)
+    return `${this.name} cannot be read from offset ${offset} on: ${who}`
   }
 
   close(): void {

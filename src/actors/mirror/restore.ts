@@ -39,7 +39,11 @@ export class Restorer {
   }
 
   /** Call it after the fence: then no earlier writer can add anything behind what is read. */
-  async restore(shard: number, signal: AbortSignal, onWaiting: () => void): Promise<RestoredShard> {
+  async restore(
+    shard: number,
+    signal: AbortSignal,
+    onWaiting: (reason: string) => void
+  ): Promise<RestoredShard> {
     const log = await this.#logOf(shard, signal)
     const known = this.#tails.get(shard)
     this.#tails.delete(shard)
@@ -56,7 +60,12 @@ export class Restorer {
     return { positions: { ...tail.positions }, isClaimed: tail.isClaimed }
   }
 
-  async #read(shard: number, tail: Tail, signal: AbortSignal, onWaiting: () => void): Promise<number> {
+  async #read(
+    shard: number,
+    tail: Tail,
+    signal: AbortSignal,
+    onWaiting: (reason: string) => void
+  ): Promise<number> {
     const { target, positionsTopic, transactionTimeoutMs, claim } = this.#options
     const { nextOffset } = await readInternal({
       cluster: target,

@@ -23,6 +23,8 @@ export interface TopologyOptions extends TargetOptions {
   readonly shards: number
   readonly syncAcls: boolean
   readonly refreshIntervalMs: number
+  /** How long an open transaction may hold up a partition of the source before people are told. */
+  readonly lsoStuckAfterMs: number
   /** Told of each look before it is reported. */
   readonly onSeen: (partitions: readonly PlacedPartition[]) => void
   /** Milliseconds since 1970. */
@@ -68,7 +70,7 @@ class Look {
   constructor(options: TopologyOptions, signal: AbortSignal) {
     this.#options = options
     this.#signal = signal
-    this.#offsets = new SourceOffsets(options.source, options.now)
+    this.#offsets = new SourceOffsets({ ...options, stuckAfterMs: options.lsoStuckAfterMs })
     this.#places = new TargetTopics(options, signal)
   }
 

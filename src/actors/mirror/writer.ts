@@ -107,10 +107,13 @@ class ShardWriter {
       await this.#session.fence(this.#signal)
       this.#options.stats.counters.fences++
       this.#report({ type: 'writer.fenced' })
-      const { positions, isClaimed } = await this.#options.restorer.restore(this.#shard, this.#signal, () => {
-        const reason = `another writer's transaction is open in ${this.#options.positionsTopic}-${this.#shard}`
-        this.#report({ type: 'writer.waiting', on: 'hangingTransaction', reason })
-      })
+      const { positions, isClaimed } = await this.#options.restorer.restore(
+        this.#shard,
+        this.#signal,
+        (reason) => {
+          this.#report({ type: 'writer.waiting', on: 'hangingTransaction', reason })
+        }
+      )
       this.#isClaimed = isClaimed
       this.#options.stats.restored(this.#shard, positions)
       this.#report({ type: 'writer.restored', positions })

@@ -42,13 +42,13 @@ test('aborted records are not read', async () => {
 test("another writer's open transaction in front is waited for, so that our own record behind it is seen", async () => {
   const world = await EmbeddedWorld.start()
   const other = world.session({ transactionalId: 'other' })
-  await other.fence(world.signal)
+  const { producerId } = await other.fence(world.signal)
   await other.add([world.at(0)], world.signal)
   await other.produce([world.batch(0, 'theirs')], world.signal)
   await world.write(world.session(), 0, 'ours')
   const values: string[] = []
-  let isWaiting = () => {}
-  const waiting = new Promise<void>((resolve) => (isWaiting = resolve))
+  let isWaiting: (reason: string) => void = () => {}
+  const waiting = new Promise<string>((resolve) => (isWaiting = resolve))
   const reading = readInternal({
     cluster: world.cluster,
     ...world.at(0),
@@ -57,7 +57,7 @@ test("another writer's open transaction in front is waited for, so that our own 
     onRecord: ({ value }) => values.push(String(value)),
     onWaiting: isWaiting
   })
-  await waiting
+  expect(await waiting).toContain(`t-0 cannot be read from offset 0 on: producer ${producerId} (epoch 0, `)
   expect(values).toEqual([])
   await other.fence(world.signal)
   await reading
@@ -74,7 +74,7 @@ test('a transaction in front that does not end is a fault that names its produce
   await expect(world.read(0, { transactionTimeoutMs: -60_000 })).rejects.toMatchObject({
     code: 'hanging-transaction',
     retryable: true,
-    message: expect.stringContaining(`producer ${producerId} at offset 0`)
+    message: expect.stringMatching(`producer ${producerId} .*abort --topic t --partition 0 --start-offset 0$`)
   })
 })
 

@@ -1,30 +1,43 @@
 import type { Stuck } from '../../../machines/mirror.ts'
 import type { Cluster, Metadata } from '../../kafka/cluster.ts'
+import { type HeldOffset, tellHolder } from '../../kafka/open-transactions.ts'
+import { type TopicPartition, tp } from '../../kafka/topic-partition.ts'
 
 const EARLIEST = -2
 const LATEST = -1
-/** How long a last stable offset may stand still below the end of the log before people should know, in milliseconds. */
-const STUCK_MS = 60_000
+/** Stuck partitions whose holders are asked for at one look: there may be one for each partition of a cluster. */
+const HOLDERS_ASKED = 16
 
-interface StandStill {
-  readonly offset: number
+export interface SourceOffsetsOptions {
+  readonly source: Cluster
+  /** How long a last stable offset may stand still below the end of the log before people should know, in milliseconds. */
+  readonly stuckAfterMs: number
   /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** A last stable offset below the end of its log. */
+interface StandStill extends HeldOffset {
+  /** When it was first seen, in milliseconds since 1970. */
   readonly since: number
+  /** Who holds it there, as last told. */
+  holder: string
+  /** The look that asked for it, 0 before the first. */
+  askedAt: number
 }
 
 /** Where the source's partitions begin and end, as last learned; what has no leader now keeps what was known. */
 export class SourceOffsets {
-  readonly #source: Cluster
-  readonly #now: () => number
+  readonly #options: SourceOffsetsOptions
   #starts = new Map<string, number>()
   #ends = new Map<string, number>()
   #tops = new Map<string, number>()
-  /** Where a transaction holds the last stable offset back, and since when, by `tp`. */
+  /** By `tp`. */
   #stalls = new Map<string, StandStill>()
+  #look = 0
 
-  constructor(source: Cluster, now: () => number) {
-    this.#source = source
-    this.#now = now
+  constructor(options: SourceOffsetsOptions) {
+    this.#options = options
   }
 
   async learn(metadata: Metadata, names: readonly string[], signal: AbortSignal): Promise<void> {
@@ -35,7 +48,7 @@ export class SourceOffsets {
     )
     if (led.length === 0) return
     const ask = (timestamp: -1 | -2, isolation: 0 | 1) =>
-      this.#source.listOffsets(
+      this.#options.source.listOffsets(
         led.map((one) => ({ ...one, timestamp })),
         isolation,
         signal
@@ -44,7 +57,8 @@ export class SourceOffsets {
     this.#starts = new Map([...this.#starts, ...starts])
     this.#ends = new Map([...this.#ends, ...ends])
     this.#tops = new Map([...this.#tops, ...tops])
-    this.#noteStalls(ends, tops)
+    this.#noteStalls(led, ends, tops)
+    await this.#nameHolders(signal)
   }
 
   /** The first offset, undefined before it was ever told. */
@@ -65,21 +79,53 @@ export class SourceOffsets {
   /** What has kept the last stable offset from moving for long. */
   stuckAt(key: string): Stuck | undefined {
     const stall = this.#stalls.get(key)
-    const ageMs = stall === undefined ? 0 : this.#now() - stall.since
-    if (stall === undefined || ageMs < STUCK_MS) return undefined
-    const seconds = Math.round(ageMs / 1_000)
-    const reason = `the transaction at offset ${stall.offset} has been open for ${seconds} s: nothing after it can be copied`
-    return { offset: stall.offset, reason, since: stall.since }
+    if (stall === undefined || !this.#isStuck(stall)) return undefined
+    const { offset, since, holder } = stall
+    const seconds = Math.round((this.#options.now() - since) / 1_000)
+    return {
+      offset,
+      since,
+      reason: `nothing from offset ${offset} on can be copied since ${seconds} s: ${holder}`
+    }
+  }
+
+  #isStuck({ since }: StandStill): boolean {
+    return this.#options.now() - since >= this.#options.stuckAfterMs
   }
 
   /** Remembers since when the last stable offsets that lie below the end of their logs have not moved. */
-  #noteStalls(ends: ReadonlyMap<string, number>, tops: ReadonlyMap<string, number>): void {
+  #noteStalls(
+    led: readonly TopicPartition[],
+    ends: ReadonlyMap<string, number>,
+    tops: ReadonlyMap<string, number>
+  ): void {
     const before = this.#stalls
     this.#stalls = new Map()
-    for (const [key, offset] of ends) {
+    for (const place of led) {
+      const key = tp(place.topic, place.partition)
+      const offset = ends.get(key) ?? 0
       if (offset >= (tops.get(key) ?? 0)) continue
       const known = before.get(key)
-      this.#stalls.set(key, known?.offset === offset ? known : { offset, since: this.#now() })
+      const anew = {
+        ...place,
+        offset,
+        since: this.#options.now(),
+        holder: 'a transaction is open there',
+        askedAt: 0
+      }
+      this.#stalls.set(key, known?.offset === offset ? known : anew)
     }
+  }
+
+  /** Asks whose transactions hold partitions up, those first that were asked for longest ago. */
+  async #nameHolders(signal: AbortSignal): Promise<void> {
+    this.#look++
+    const stuck = [...this.#stalls.values()].filter((stall) => this.#isStuck(stall))
+    const due = stuck.sort((a, b) => a.askedAt - b.askedAt).slice(0, HOLDERS_ASKED)
+    const asking = due.map(async (stall) => {
+      stall.askedAt = this.#look
+      stall.holder = await tellHolder(this.#options.source, stall, signal)
+    })
+    await Promise.all(asking)
   }
 }

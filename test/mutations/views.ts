@@ -1,0 +1,41 @@
+import type { Mutation } from './mutation.ts'
+
+/** Defects of what people and monitors are told. */
+export const ofViews: Readonly<Record<string, Mutation>> = {
+  'a silence of the source counts as lag': {
+    file: 'src/actors/mirror/lags.ts',
+    find: ' && (position < until || !isAtEnd)',
+    replace: '',
+    test: {
+      file: 'test/actors/mirror/lags.test.ts',
+      title: 'a record that comes after a long silence is not as old as the silence'
+    }
+  },
+  'a mirror is ready although partitions stand': {
+    file: 'src/roles/mirror-view.ts',
+    find: 'isCopying && stopped.length === 0',
+    replace: 'isCopying',
+    test: {
+      file: 'test/roles/mirror-view.test.ts',
+      title: 'partitions that stand are named by readiness, and their lag grows'
+    }
+  },
+  'an open transaction is told before its time': {
+    file: 'src/actors/mirror/topics/offsets.ts',
+    find: '>= this.#options.stuckAfterMs',
+    replace: '>= 0',
+    test: {
+      file: 'test/actors/mirror/topology.test.ts',
+      title: 'a transaction that holds the last stable offset back for a minute is told, until it moves'
+    }
+  },
+  'the first producer of a partition counts as the one that holds it up': {
+    file: 'src/actors/kafka/open-transactions.ts',
+    find: 'producers.find(({ transactionStart }) => transactionStart === offset)',
+    replace: 'producers[0]',
+    test: {
+      file: 'test/actors/kafka/open-transactions.test.ts',
+      title: 'one that has ended is not to be aborted'
+    }
+  }
+}
