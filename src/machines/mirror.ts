@@ -9,6 +9,7 @@ import type {
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
+import type { Codec } from '../records/batch.ts'
 import { type FlowEvent, flowMachine } from './flow.ts'
 import type { PartitionSpec } from './ledger.ts'
 import { type MembershipInput, type MembershipReport, membershipMachine } from './membership.ts'
@@ -35,6 +36,8 @@ export interface PlacedPartition extends PartitionSpec {
   readonly shard: number
   /** Where the source's log ends, open transactions included; -1 when unknown. */
   readonly highWatermark: number
+  /** What the target keeps batches in, when that is not what they came in. */
+  readonly targetCodec?: Codec
   /** What keeps its last stable offset from moving for long: it is copied up to there. */
   readonly stuck?: Stuck
 }

@@ -129,7 +129,10 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
         source,
         target,
         planner: (from, signal) => scopes.planner(from, signal),
-        onSeen: (partitions) => lags.looked(partitions),
+        onSeen: (partitions) => {
+          lags.looked(partitions)
+          stats.looked(partitions)
+        },
         now
       }),
       meter: createMeter(context.budget),

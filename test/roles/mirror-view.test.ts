@@ -98,3 +98,17 @@ test('a transaction that nobody ends holds up its partition, which says whose it
   expect(isStuck(2), 'also before the next look').toBe(false)
   await mirror.until((view) => view.ready)
 })
+
+test('aborted transactions and batches that the target packs anew are counted', async () => {
+  await world.createTopic('source', 'hybrid', 4)
+  await world.createTopic('target', 'hybrid', 4, { 'compression.type': 'lz4' })
+  const mirror = startMirror(world, { syncConfigs: false })
+  await mirror.until(({ ready }) => ready)
+  world.brokers.target.faults.add({ subject: /^EndTxn/, action: { type: 'fail-before' } })
+  await produceSome(world, 'hybrid', 4)
+  await copied(world, mirror, 'hybrid')
+  await expectEqual(world, 'hybrid')
+  const { batchesRecompressed = 0, transactionsAborted } = mirror.view().counters
+  expect(batchesRecompressed, 'once for each partition at least').toBeGreaterThanOrEqual(4)
+  expect(transactionsAborted).toBeGreaterThanOrEqual(1)
+})

@@ -154,7 +154,7 @@ class Look {
 
   #place(topic: PlannedTopic, here: TopicMetadata | undefined, place: Place | undefined): PlacedPartition[] {
     const { name, target } = topic
-    const { there, maxBytes } = place ?? {}
+    const { there, maxBytes, codec } = place ?? {}
     return (here?.partitions ?? []).flatMap(({ partition }) => {
       const key = tp(name, partition)
       const logStart = this.#offsets.startOf(key)
@@ -175,6 +175,7 @@ class Look {
           targetTopic: target,
           targetPartitions: there?.partitions.length ?? 0,
           targetMaxBytes: maxBytes,
+          ...(codec === undefined ? {} : { targetCodec: codec }),
           rules: this.#options.rulesOf(name),
           ...(reason === undefined ? {} : { hold: reason }),
           ...(stuck === undefined ? {} : { stuck })

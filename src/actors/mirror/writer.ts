@@ -199,8 +199,9 @@ class ShardWriter {
     const failures = results.flatMap(({ topic, partition, fault }) =>
       fault === undefined ? [] : [{ topic: this.#names.sourceOf(topic), partition, fault }]
     )
-    if (failures.length > 0) this.#refuse(failures)
-    else this.#report({ type: 'writer.added', partitions })
+    if (failures.length > 0) return this.#refuse(failures)
+    if (this.#options.delivery === 'exactly-once') this.#options.stats.opened(this.#shard)
+    this.#report({ type: 'writer.added', partitions })
   }
 
   async #produce(): Promise<void> {
@@ -213,6 +214,7 @@ class ShardWriter {
         this.#tellAcknowledged(results, batches)
         return this.#refuse(failures)
       }
+      this.#options.stats.written(batches)
       this.#written = { records: this.#written.records + records, bytes: this.#written.bytes + bytes }
     } finally {
       for (const lease of leases) lease.release()

@@ -1,5 +1,7 @@
 import { Fault, toFault } from '../../../errors.ts'
 import type { TopicRules } from '../../../machines/topic-rules.ts'
+import type { Codec } from '../../../records/batch.ts'
+import { codecs } from '../../../records/codecs.ts'
 import { alterTopic, type ConfigEntries, describeTopics, growTopic } from '../../kafka/admin.ts'
 import type { Cluster, Metadata, TopicMetadata } from '../../kafka/cluster.ts'
 import { kafkaFault } from '../../kafka/errors.ts'
@@ -26,6 +28,8 @@ export interface Place {
   readonly there: TopicMetadata | undefined
   /** Its limit on a batch, in bytes. */
   readonly maxBytes: number
+  /** What it keeps batches in, when that is not what they came in. */
+  readonly codec?: Codec
   /** Why nothing of the topic can be copied. */
   readonly hold?: string
   /** Why partitions that the target lacks are missing. */
@@ -43,6 +47,7 @@ export interface Places {
 /** What was read of a target topic's configs. */
 interface Known {
   readonly maxBytes: number
+  readonly codec: Codec | undefined
   readonly notes: readonly string[]
   /** The look that read it. */
   readonly look: number
@@ -53,6 +58,14 @@ const UNKNOWN_TOPIC = 3
 const MESSAGE_BYTES_MAX = 1_048_588
 /** Looks after which the configs of topics are read, compared and set again. */
 const CONFIG_LOOKS = 10
+/** What `compression.type` says, but for `producer`. */
+const keptCodecs: Readonly<Record<string, Codec>> = {
+  uncompressed: codecs.none,
+  gzip: codecs.gzip,
+  snappy: codecs.snappy,
+  lz4: codecs.lz4,
+  zstd: codecs.zstd
+}
 /** Topics that are created at the same time. */
 const CREATED_AT_ONCE = 16
 
@@ -88,8 +101,9 @@ export class TargetTopics {
         const there = isMissing(topic) ? undefined : to.topics.get(topic.target)
         const hold = topic.hold ?? uncreated.get(topic.name) ?? this.#refusal(topic, there)
         const lack = ungrown.get(topic.name)
-        const { maxBytes = MESSAGE_BYTES_MAX } = this.#known.get(topic.target) ?? {}
-        const place: Place = { there, maxBytes, ...(hold && { hold }), ...(lack && { lack }) }
+        const { maxBytes = MESSAGE_BYTES_MAX, codec } = this.#known.get(topic.target) ?? {}
+        const kept = codec === undefined ? {} : { codec }
+        const place: Place = { there, maxBytes, ...kept, ...(hold && { hold }), ...(lack && { lack }) }
         return [topic.name, place]
       })
     )
@@ -192,7 +206,8 @@ export class TargetTopics {
       const { configs, notes } = await this.#synced(topic, ours?.get(topic.name), there)
       const told = [...notes, ...(configs === undefined ? [] : this.#notesOf(topic.target, configs))]
       const maxBytes = Number(configs?.get('max.message.bytes')?.value ?? MESSAGE_BYTES_MAX)
-      this.#known.set(topic.target, { maxBytes, notes: told, look: this.#look })
+      const codec = keptCodecs[configs?.get('compression.type')?.value ?? '']
+      this.#known.set(topic.target, { maxBytes, codec, notes: told, look: this.#look })
     }
   }
 
