@@ -2,7 +2,7 @@ import protocol from 'kafkajs/src/protocol/requests/index.js'
 import { Fault } from '../../errors.ts'
 import { ask } from './ask.ts'
 import type { Cluster } from './cluster.ts'
-import { kafkaFault } from './errors.ts'
+import { refusal } from './errors.ts'
 import type { Api, Link } from './link.ts'
 import { Reader, Writer } from './wire.ts'
 
@@ -236,15 +236,4 @@ export async function createTopicAcls(
     const fault = refusal(errorCode, `ACLs of ${cluster.name}`, errorMessage)
     if (fault !== undefined) throw fault
   }
-}
-
-/** The fault of an error code, with what the broker said. */
-function refusal(code: number, what: string, said: string | null | undefined): Fault | undefined {
-  if (code === 0) return undefined
-  const { code: named, message, retryable } = kafkaFault(code, what)
-  return new Fault(
-    named,
-    said === null || said === undefined || said === '' ? message : `${message}: ${said}`,
-    { retryable }
-  )
 }

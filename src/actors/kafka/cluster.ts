@@ -2,7 +2,7 @@ import protocol from 'kafkajs/src/protocol/requests/index.js'
 import type { Logger } from 'pino'
 import { Fault, toFault } from '../../errors.ts'
 import { ask } from './ask.ts'
-import { kafkaFault } from './errors.ts'
+import { kafkaFault, refusal } from './errors.ts'
 import type { SaslOptions } from './handshake.ts'
 import { type Link, openLink } from './link.ts'
 import {
@@ -102,7 +102,7 @@ export class Cluster {
       return await openLink({ ...this.#options, ...address }, signal)
     } catch (error) {
       signal.throwIfAborted()
-      throw this.#named(error)
+      throw this.named(error)
     }
   }
 
@@ -114,7 +114,9 @@ export class Cluster {
         (link) => ask(link, GroupCoordinator, { groupId: key, coordinatorType }),
         signal
       )
-      if (answer.errorCode !== 0) throw kafkaFault(answer.errorCode, `coordinator of ${type} ${key}`)
+      if (answer.errorCode !== 0) {
+        throw this.named(kafkaFault(answer.errorCode, `coordinator of ${type} ${key}`))
+      }
       const { nodeId, host, port } = answer.coordinator
       this.#cached = {
         ...this.#cached,
@@ -136,16 +138,8 @@ export class Cluster {
       const { topicErrors } = await unlessAborted(asked, signal)
       const code = topicErrors[0]?.errorCode ?? -1
       if (code === TOPIC_ALREADY_EXISTS) return 'exists'
-      if (code !== 0) {
-        const fault = kafkaFault(code, `topic ${name}`)
-        throw new Fault(
-          fault.code,
-          `${fault.message}: ${topicErrors[0]?.errorMessage ?? 'no reason given'}`,
-          {
-            retryable: fault.retryable
-          }
-        )
-      }
+      const fault = refusal(code, `topic ${name} on ${this.name}`, topicErrors[0]?.errorMessage)
+      if (fault !== undefined) throw fault
       return 'created'
     })
   }
@@ -244,7 +238,7 @@ export class Cluster {
       for (const { topic, partitions } of responses) {
         for (const { partition, errorCode, offset } of partitions) {
           if (errorCode === 0) found.set(tp(topic, partition), Number(offset))
-          else fault = kafkaFault(errorCode, `offsets of ${tp(topic, partition)}`)
+          else fault = kafkaFault(errorCode, `offsets of ${tp(topic, partition)} on ${this.name}`)
         }
       }
       return fault
@@ -257,7 +251,8 @@ export class Cluster {
   /** Why partitions have no leader: their topic may be one that we may not see. */
   #leaderless(queries: readonly TopicPartition[]): Fault {
     const errors = queries.map(({ topic }) => this.#cached.topics.get(topic)?.error ?? 0)
-    return kafkaFault(errors.find((error) => error !== 0) ?? LEADER_NOT_AVAILABLE, describe(queries))
+    const code = errors.find((error) => error !== 0) ?? LEADER_NOT_AVAILABLE
+    return kafkaFault(code, `${describe(queries)} on ${this.name}`)
   }
 
   #retrying<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
@@ -273,7 +268,7 @@ export class Cluster {
         return await unlessAborted(question(link), signal)
       } catch (error) {
         signal.throwIfAborted()
-        const fault = this.#named(error)
+        const fault = this.named(error)
         if (!fault.retryable) throw fault
         first ??= fault
       }
@@ -323,7 +318,7 @@ export class Cluster {
     return opening
   }
 
-  #named(error: unknown): Fault {
+  named(error: unknown): Fault {
     const fault = toFault(error)
     return new Fault(fault.code, `cluster ${this.name}: ${fault.message}`, {
       cause: fault,

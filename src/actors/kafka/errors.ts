@@ -109,3 +109,14 @@ export function kafkaFault(code: number, what: string): Fault {
 export function isMoved(code: number): boolean {
   return code === 3 || code === 5 || code === 6 || code === 15 || code === 16 || code === 74 || code === 75
 }
+
+/** The fault of an error code, with what the broker said of it; nothing for 0. */
+export function refusal(code: number, what: string, said: string | null | undefined): Fault | undefined {
+  if (code === 0) return undefined
+  const { code: named, message, retryable } = kafkaFault(code, what)
+  return new Fault(
+    named,
+    said === null || said === undefined || said === '' ? message : `${message}: ${said}`,
+    { retryable }
+  )
+}

@@ -1,6 +1,5 @@
 import protocol from 'kafkajs/src/protocol/requests/index.js'
 import { fromPromise } from 'xstate'
-import { toFault } from '../../errors.ts'
 import {
   type HeartbeatInput,
   type HeartbeatReport,
@@ -80,7 +79,7 @@ async function withLink<T>(
   try {
     return await use(link)
   } catch (error) {
-    throw toFault(error)
+    throw cluster.named(error)
   } finally {
     link.destroy()
   }
@@ -145,7 +144,7 @@ async function beat(
     const asking = pulse.begin()
     const code = await heartbeat(link, input, timeoutMs)
     if (code === REBALANCE_IN_PROGRESS) return
-    if (code !== 0) throw kafkaFault(code, `group ${input.group}`)
+    if (code !== 0) throw kafkaFault(code, `heartbeat in group ${input.group}`)
     // First the machine, then whoever asked: what the machine decides comes before what follows from the proof.
     report({ type: 'heartbeat.acked' })
     pulse.acknowledge(asking)

@@ -189,7 +189,7 @@ export class TransactionSession implements ProducerSession {
   }
 
   get #name(): string {
-    return `transactional id ${this.#options.transactionalId}`
+    return `transactional id ${this.#options.transactionalId} on ${this.#options.cluster.name}`
   }
 
   #identity() {
