@@ -33,7 +33,11 @@ const UNUSABLE = new Set([
   'data-dir-version',
   'data-dir-not-writable',
   'mirror-circle',
+  'mirror-handed-back',
+  'mirror-not-started',
   'mirror-onto-itself',
+  'mm2-naming',
+  'mm2-not-found',
   'port-in-use',
   'store-without-conditional-writes'
 ])

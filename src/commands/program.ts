@@ -4,6 +4,7 @@ import { describeError } from '../log.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { healthCommand } from './health.ts'
+import { mirrorCommand } from './mirror.ts'
 import { runCommand } from './run.ts'
 
 /** What the commands see of the process and the terminal; only `main.ts` touches those themselves. */
@@ -70,6 +71,7 @@ export function createProgram(context: CommandContext): Command {
   runCommand(program, context)
   checkConfigCommand(program, context)
   demoCommand(program, context)
+  mirrorCommand(program, context)
   healthCommand(program, context)
   return program
 }

@@ -2,12 +2,19 @@ import type { z } from 'zod'
 import { type Table, tableOf, tablesOf } from './document.ts'
 import { type ConfigFault, keyOf, notAllowed } from './faults.ts'
 import { backoffMax, backoffMin } from './schema.ts'
+import { naming } from './schema-mirror.ts'
 import { listen } from './schema-places.ts'
 import { commitInterval, quarantineMax, quarantineMin, transactionTimeout } from './schema-roles.ts'
+import { takeOver, whatNamingLacks } from './schema-takeover.ts'
 
 /** What one key of a table says about another key of the same table. */
 export function checkRelations(document: unknown): ConfigFault[] {
-  return [...checkOrders(document), ...checkToken(document), ...checkPairs(document)]
+  return [
+    ...checkOrders(document),
+    ...checkToken(document),
+    ...checkPairs(document),
+    ...checkTakeOvers(document)
+  ]
 }
 
 /** Whether only this machine can connect to the address. */
@@ -87,6 +94,20 @@ function* checkPairs(document: unknown): Iterable<ConfigFault> {
     const half = missingHalf(store, 'access_key_id', 'secret_access_key')
     if (half)
       yield missing(['store', name, half], 'a secret; access_key_id and secret_access_key go together')
+  }
+}
+
+/** Copies go on in the topics that they are in. */
+function* checkTakeOvers(document: unknown): Iterable<ConfigFault> {
+  for (const [name, mirror] of tablesOf(document, 'mirror')) {
+    const names = naming().safeParse(mirror.naming).data
+    const mm2 = takeOver().safeParse(mirror.take_over).data?.mm2
+    const allowed = names && mm2 && whatNamingLacks(names, mm2)
+    if (allowed === undefined) continue
+    yield {
+      key: keyOf(['mirror', name, 'naming']),
+      problem: notAllowed(mirror.naming ?? 'identity', `${allowed}, because of take_over`)
+    }
   }
 }
 

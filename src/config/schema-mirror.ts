@@ -7,6 +7,7 @@ import {
   name,
   oneOf,
   pattern,
+  present,
   size,
   table,
   text,
@@ -25,6 +26,7 @@ import {
   transactionTimeout
 } from './schema-roles.ts'
 import { ruleFields, ruleOf, rules } from './schema-rules.ts'
+import { takeOver } from './schema-takeover.ts'
 import type { MirrorConfig } from './types.ts'
 
 export function mirrorTable() {
@@ -36,6 +38,7 @@ export function mirrorTable() {
       .describe('Topics, or regular expressions that fit the whole name; never internal ones.'),
     exclude: topicPatterns(0).default([]).describe('Topics, or regular expressions, to leave out.'),
     naming: naming().describe('What topics are called on the target.'),
+    take_over: takeOver().optional().describe('Whose positions the first start goes on from.'),
     create_topics: flag().default(true).describe('Creates the topics and partitions that the target lacks.'),
     sync_configs: flag()
       .default(true)
@@ -72,6 +75,7 @@ export function mirrorTable() {
       topics: it.topics,
       exclude: it.exclude,
       naming: it.naming,
+      ...present({ takeOver: it.take_over }),
       createTopics: it.create_topics,
       syncConfigs: it.sync_configs,
       configExclude: it.config_exclude,

@@ -131,6 +131,8 @@ export interface MirrorConfig {
   readonly topics: readonly string[]
   readonly exclude: readonly string[]
   readonly naming: Naming
+  /** Whose positions the first start goes on from. */
+  readonly takeOver?: { readonly mm2: Mm2Config }
   /** Creates the topics and partitions that the target lacks. */
   readonly createTopics: boolean
   /** Keeps the configs of target topics like their sources'. */
@@ -153,6 +155,15 @@ export interface MirrorConfig {
   readonly transactionTimeoutMs: number
   readonly quarantineMinMs: number
   readonly quarantineMaxMs: number
+}
+
+/** A MirrorMaker 2 in dedicated mode that copied between the same clusters. */
+export interface Mm2Config {
+  /** Its alias of the source. */
+  readonly source: string
+  readonly policy: 'default' | 'identity'
+  /** Most tasks that it ever had; asked for only where the brokers do not list transactional ids. */
+  readonly tasks: number
 }
 
 export type StoreConfig = HdfsStoreConfig | S3StoreConfig

@@ -1,10 +1,10 @@
 import { fromPromise, type SnapshotFrom } from 'xstate'
-import { hashVersion } from '../actors/kafka/assignor.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createMeter } from '../actors/meter.ts'
+import { currentTopic, mirrorPrefix, positionsTopicOf } from '../actors/mirror/current-topic.ts'
 import { Lags } from '../actors/mirror/lags.ts'
-import { type Claim, claimedNaming } from '../actors/mirror/position-records.ts'
+import { claimOf } from '../actors/mirror/position-records.ts'
 import { type ClusterIds, prepareMirror } from '../actors/mirror/prepare.ts'
 import { Restorer } from '../actors/mirror/restore.ts'
 import { MirrorStats } from '../actors/mirror/stats.ts'
@@ -30,7 +30,7 @@ import type { Role, RoleContext } from './role.ts'
  */
 export function createMirror(context: RoleContext, instance: string): Role {
   const config = sectionOf(context, instance)
-  const prefixOf = (name: string) => `${context.config.name}.mirror.${name}`
+  const prefixOf = (name: string) => mirrorPrefix(context.config.name, name)
   const prefix = prefixOf(instance)
   const { now } = context
   const lags = new Lags(now)
@@ -80,17 +80,20 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
   const source = context.cluster(config.from)
   const target = context.cluster(config.to)
   const prefix = names.prefixOf(names.instance)
-  const positionsTopic = `${prefix}.positions.internal`
+  /** Another one after a reshard; known when the mirror is prepared. */
+  let positionsTopic = positionsTopicOf(prefix, 0)
   const { logic: membership, confirm } = createMembership({ cluster: source })
   let ids: ClusterIds = { source: undefined, target: undefined }
-  const claim = (): Claim => ({
-    ...ids,
-    shards: config.shards,
-    hash: hashVersion,
-    naming: claimedNaming(config.naming)
-  })
+  const claim = () => claimOf(config, ids)
   const { transactionTimeoutMs } = config
-  const restorer = new Restorer({ target, positionsTopic, transactionTimeoutMs, claim })
+  const restorer = new Restorer({
+    target,
+    get positionsTopic() {
+      return positionsTopic
+    },
+    transactionTimeoutMs,
+    claim
+  })
   const { cluster, now } = context
   const { mirror: mirrors } = context.config
   const scopes = new Scopes({
@@ -99,13 +102,17 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
     cluster,
     source,
     target,
-    positionsTopic,
+    get positionsTopic() {
+      return positionsTopic
+    },
     now
   })
   const writer = createWriter({
     target,
     prefix,
-    positionsTopic,
+    get positionsTopic() {
+      return positionsTopic
+    },
     transactionTimeoutMs,
     delivery: config.delivery,
     confirm,
@@ -120,8 +127,9 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
       prepare: fromPromise<void>(async ({ signal }) => {
         stats.reset()
         lags.reset()
-        const { shards, replication } = config
-        ids = await prepareMirror({ source, target, positionsTopic, shards, replication, scopes }, signal)
+        positionsTopic = (await currentTopic(target, prefix, signal)).topic
+        const place = { source, target, prefix, positionsTopic }
+        ids = await prepareMirror({ ...config, ...place, scopes, log: context.log, now }, signal)
       }),
       topology: createTopology({
         ...config,

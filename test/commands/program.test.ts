@@ -36,7 +36,7 @@ test('version and help go to standard output', async () => {
   expect(await causeway('--version')).toEqual({ exitCode: 0, out: '1.2.3', err: '' })
   const help = await causeway('--help')
   expect(help).toMatchObject({ exitCode: 0, err: '' })
-  for (const verb of ['run', 'check-config', 'demo']) expect(help.out).toContain(verb)
+  for (const verb of ['run', 'check-config', 'demo', 'mirror']) expect(help.out).toContain(verb)
   const verb = await causeway('run', '--help')
   expect(verb.exitCode).toBe(0)
   expect(verb.out.replaceAll(/\s+/g, ' ')).toContain(
@@ -67,7 +67,20 @@ test.each([
   ],
   [['--rle', 'all'], "causeway: unknown option '--rle'"],
   [['fly'], 'causeway: there is no command "fly"; see --help'],
-  [['check-config'], "causeway: missing required argument 'file'"]
+  [['check-config'], "causeway: missing required argument 'file'"],
+  [
+    ['mirror', 'reshard', '--config', 'good.toml'],
+    "causeway: required option '--mirror <name>' not specified"
+  ],
+  [
+    ['mirror', 'reshard', '--config', 'good.toml', '--mirror', 'm', '--shards', '0'],
+    "causeway: option '--shards <n>' argument '0' is invalid. Allowed: a whole number from 1 to 1024."
+  ],
+  [
+    ['mirror', 'handback', '--config', 'good.toml', '--mirror', 'x'],
+    'causeway: the config has no [mirror.x]'
+  ],
+  [['mirror', 'takeover', '--config', 'good.toml', '--mirror', 'm'], 'causeway: [mirror.m] has no take_over']
 ])('%j is told in one line and ends with 2', async (args, line) => {
   const { exitCode, out, err } = await causeway(...args)
   expect(err.split('\n')[0]).toContain(line)

@@ -153,6 +153,16 @@ test.each([
     '[s3_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"\ntemplate = "{topic}/../x"',
     's3_sink.x.template = "{topic}/../x" is not allowed'
   ],
+  [
+    'a takeover under another name',
+    '[mirror.m]\nfrom = "a"\nto = "b"\ntake_over = { mm2 = { source = "A" } }',
+    'mirror.m.naming = "identity" is not allowed; allowed: { prefix = "A." }, because of take_over'
+  ],
+  [
+    'a takeover of identical names by a prefix',
+    '[mirror.m]\nfrom = "a"\nto = "b"\nnaming = { prefix = "A." }\ntake_over = { mm2 = { source = "A", policy = "identity" } }',
+    'allowed: "identity", because of take_over'
+  ],
   ['a backfill of seconds', ingestX('backfill = "90s"'), 'ingest.i.source.backfill = "90s" is not allowed'],
   ['an unknown key in a source', ingestX('keyword = "x"'), 'ingest.i.source.keyword is not a known key'],
   ['an array for a table', 'cluster2 = []\nstore = []', 'cluster2 is not a known key']

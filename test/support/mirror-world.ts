@@ -5,7 +5,7 @@ import { createMirror } from '../../src/roles/mirror.ts'
 import type { KafkaWorld, RunningRole } from './kafka-world.ts'
 
 /** A mirror from `source` to `target` with short times. */
-const config: MirrorConfig = {
+export const mirrorConfig: MirrorConfig = {
   from: 'source',
   to: 'target',
   topics: ['.*'],
@@ -35,7 +35,7 @@ export function startMirror(
   workerId?: string,
   instance = 'cloud'
 ): RunningRole {
-  const sections = { mirror: { [instance]: { ...config, ...more } } }
+  const sections = { mirror: { [instance]: { ...mirrorConfig, ...more } } }
   return world.run(createMirror(world.context(sections, workerId), instance))
 }
 

@@ -10,7 +10,7 @@ import { tellHolder } from './open-transactions.ts'
 import { type TopicPartition, tp } from './topic-partition.ts'
 import { retrying } from './waiting.ts'
 
-export interface ReadInternalOptions extends Omit<ReadBatchesOptions, 'onBatch' | 'until'> {
+export interface ReadInternalOptions extends Omit<ReadBatchesOptions, 'onBatch'> {
   /** Called for every committed record in offset order; `value` null is a tombstone. */
   readonly onRecord: (record: InternalRecord) => void
 }

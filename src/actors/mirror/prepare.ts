@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { MirrorConfig } from '../../config.ts'
 import { Fault } from '../../errors.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { claimOf } from './position-records.ts'
+import { type TakeOverOptions, takeOver } from './takeover.ts'
 import type { Scopes } from './topics/scopes.ts'
 
-export interface PrepareOptions {
-  readonly source: Cluster
-  readonly target: Cluster
-  readonly positionsTopic: string
-  readonly shards: number
-  readonly replication: number
+export interface PrepareOptions
+  extends Omit<TakeOverOptions, 'ids' | 'mm2' | 'claim' | 'again'>,
+    Pick<MirrorConfig, 'replication' | 'takeOver'> {
   readonly scopes: Pick<Scopes, 'check' | 'tell'>
 }
 
@@ -21,9 +21,9 @@ const SEGMENT_BYTES = 16 * 1024 * 1024
 const LOOK_AGAIN_MS = 50
 
 /**
- * Creates the position topic where it is missing. Rejects with `mirror-onto-itself` when both names lead to one cluster,
- * with `mirror-circle` when records would come back by other mirrors, with `claim-mismatch` when the topic has another
- * number of shards.
+ * Creates the position topic where it is missing, and takes positions over where the config says so. Rejects with
+ * `mirror-onto-itself` when both names lead to one cluster, with `mirror-circle` when records would come back by other
+ * mirrors, with `claim-mismatch` when the topic has another number of shards, and as `takeOver` does.
  */
 export async function prepareMirror(options: PrepareOptions, signal: AbortSignal): Promise<ClusterIds> {
   const { source, target, positionsTopic, shards, replication, scopes } = options
@@ -36,14 +36,28 @@ export async function prepareMirror(options: PrepareOptions, signal: AbortSignal
     throw new Fault('mirror-onto-itself', `${names}: its topics would be copied onto themselves`)
   }
   await scopes.check(signal)
-  const configs = { 'cleanup.policy': 'compact', 'segment.bytes': String(SEGMENT_BYTES) }
-  await ensureTopic(target, positionsTopic, { partitions: shards, replication, configs }, signal)
+  await ensurePositionsTopic(target, positionsTopic, { shards, replication }, signal)
   const found = target.cached()?.topics.get(positionsTopic)?.partitions.length
   if (found !== shards) {
     throw new Fault('claim-mismatch', `${positionsTopic} has ${found} shards, the config asks for ${shards}`)
   }
+  const ids = { source: sourceId, target: targetId }
+  const { takeOver: from } = options
+  if (from !== undefined)
+    await takeOver({ ...options, ...from, claim: claimOf(options, ids), again: false }, signal)
   await scopes.tell(signal)
-  return { source: sourceId, target: targetId }
+  return ids
+}
+
+/** Creates a position topic unless it exists. */
+export async function ensurePositionsTopic(
+  target: Cluster,
+  topic: string,
+  { shards, replication }: Pick<PrepareOptions, 'shards' | 'replication'>,
+  signal: AbortSignal
+): Promise<void> {
+  const configs = { 'cleanup.policy': 'compact', 'segment.bytes': String(SEGMENT_BYTES) }
+  await ensureTopic(target, topic, { partitions: shards, replication, configs }, signal)
 }
 
 /**

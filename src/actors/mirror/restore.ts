@@ -1,8 +1,8 @@
 import { toFault } from '../../errors.ts'
-import type { Position, Positions } from '../../machines/ledger.ts'
+import type { Positions } from '../../machines/ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { readInternal } from '../kafka/positions.ts'
-import { type Claim, checkClaim, decodeRecord } from './position-records.ts'
+import { type Claim, checkClaim } from './position-records.ts'
+import { emptyRecords, readShard, type ShardRecords } from './shard-records.ts'
 
 export interface RestoreOptions {
   readonly target: Cluster
@@ -19,10 +19,9 @@ export interface RestoredShard {
 
 /** What was read of one partition, and how far. Nothing below is ever written again. */
 interface Tail {
-  readonly positions: { [key: string]: Position }
-  isClaimed: boolean
+  readonly records: ShardRecords
   nextOffset: number
-  /** Topic id and leader epoch: under another leader the log may have lost its end, and is read anew. */
+  /** Topic, its id and leader epoch: under another leader the log may have lost its end, and is read anew. */
   readonly log: string
 }
 
@@ -48,7 +47,7 @@ export class Restorer {
     const known = this.#tails.get(shard)
     this.#tails.delete(shard)
     const isKept = known !== undefined && known.log === log
-    const tail: Tail = isKept ? known : { positions: {}, isClaimed: false, nextOffset: -1, log }
+    const tail: Tail = isKept ? known : { records: emptyRecords(), nextOffset: -1, log }
     try {
       tail.nextOffset = await this.#read(shard, tail, signal, onWaiting)
     } catch (error) {
@@ -56,41 +55,28 @@ export class Restorer {
       if (tail.nextOffset < 0 || toFault(error).code !== 'kafka-offset-out-of-range') throw error
       return this.restore(shard, signal, onWaiting)
     }
+    const { positions, claim: found } = tail.records
+    if (found !== undefined) checkClaim(found, this.#options.claim(), this.#options.positionsTopic)
     this.#tails.set(shard, tail)
-    return { positions: { ...tail.positions }, isClaimed: tail.isClaimed }
+    return { positions: { ...positions }, isClaimed: found !== undefined }
   }
 
-  async #read(
+  #read(
     shard: number,
     tail: Tail,
     signal: AbortSignal,
     onWaiting: (reason: string) => void
   ): Promise<number> {
-    const { target, positionsTopic, transactionTimeoutMs, claim } = this.#options
-    const { nextOffset } = await readInternal({
-      cluster: target,
-      topic: positionsTopic,
-      partition: shard,
-      signal,
-      transactionTimeoutMs,
-      onWaiting,
-      ...(tail.nextOffset < 0 ? {} : { from: tail.nextOffset }),
-      onRecord: ({ key, value }) => {
-        const decoded = decodeRecord(key, value)
-        if (decoded.type === 'claim') {
-          checkClaim(decoded.claim, claim(), positionsTopic)
-          tail.isClaimed = true
-        } else if (decoded.type === 'position') tail.positions[decoded.key] = decoded.position
-        else if (decoded.type === 'tombstone') delete tail.positions[decoded.key]
-      }
-    })
-    return nextOffset
+    const { target: cluster, positionsTopic: topic, transactionTimeoutMs } = this.#options
+    const from = tail.nextOffset < 0 ? {} : { from: tail.nextOffset }
+    const place = { cluster, topic, partition: shard }
+    return readShard({ ...place, signal, transactionTimeoutMs, onWaiting, ...from }, tail.records)
   }
 
   async #logOf(shard: number, signal: AbortSignal): Promise<string> {
     const { target, positionsTopic } = this.#options
     const topic = (await target.metadata(signal, [positionsTopic])).topics.get(positionsTopic)
     const leaderEpoch = topic?.partitions.find(({ partition }) => partition === shard)?.leaderEpoch
-    return `${topic?.id} ${leaderEpoch}`
+    return `${positionsTopic} ${topic?.id} ${leaderEpoch}`
   }
 }

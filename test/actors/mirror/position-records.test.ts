@@ -4,7 +4,8 @@ import {
   checkClaim,
   decodeRecord,
   encodeClaim,
-  encodePosition
+  encodePosition,
+  partitionOfKey
 } from '../../../src/actors/mirror/position-records.ts'
 
 const position = { next: 1234, leaderEpoch: 5, sourceId: 's', targetId: undefined }
@@ -39,4 +40,21 @@ test('a claim is held against every field that both sides know', () => {
   expect(() => checkClaim({ ...claim, source: undefined }, claim, 'p')).not.toThrow()
   expect(() => checkClaim(claim, { ...claim, shards: 8 }, 'p')).toThrow(/shards 32.*shards 8/)
   expect(() => checkClaim(claim, { ...claim, source: 'c' }, 'p')).toThrow(/source a.*source c/)
+})
+
+test('a claim that was moved or handed back says so before anything else', () => {
+  const other = { ...claim, shards: 8 }
+  expect(() => checkClaim({ ...claim, moved: 'there' }, other, 'p')).toThrow(
+    expect.objectContaining({ code: 'positions-moved', message: expect.stringContaining('are in there now') })
+  )
+  expect(() => checkClaim({ ...claim, handedBack: 'A' }, other, 'p')).toThrow(
+    expect.objectContaining({
+      code: 'mirror-handed-back',
+      message: expect.stringContaining('mirror takeover')
+    })
+  )
+})
+
+test("a key's last dash parts topic and partition", () => {
+  expect(partitionOfKey('my-topic-7')).toEqual({ topic: 'my-topic', partition: 7 })
 })

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { describeGroup } from '../../src/actors/kafka/groups.ts'
+import { retrying } from '../../src/actors/kafka/waiting.ts'
+import { currentTopic } from '../../src/actors/mirror/current-topic.ts'
+import { claimOf } from '../../src/actors/mirror/position-records.ts'
+import { reshard } from '../../src/actors/mirror/reshard.ts'
+import type { MirrorConfig } from '../../src/config.ts'
+import { toFault } from '../../src/errors.ts'
+import { KafkaWorld } from '../support/kafka-world.ts'
+import { copied, expectEqual, mirrorConfig, produceSome, startMirror } from '../support/mirror-world.ts'
+import { atEachStep } from '../support/steps.ts'
+
+let world: KafkaWorld
+beforeEach(async () => {
+  world = await KafkaWorld.start()
+  await world.createTopic('source', 'hybrid', 4)
+  await world.createTopic('source', 'other', 4)
+})
+afterEach(() => world.stop())
+
+const prefix = 'test.mirror.cloud'
+const timely = () => AbortSignal.timeout(20_000)
+
+async function resharding(to: number, signal = timely(), more: Partial<MirrorConfig> = {}) {
+  const { source, target } = world.clusters
+  // The links of what was killed before may still be about to break.
+  const found = await retrying(async () => {
+    const [from, there] = await Promise.all([source.metadata(timely(), []), target.metadata(timely(), [])])
+    const current = await currentTopic(target, prefix, timely())
+    return { current, ids: { source: from.clusterId, target: there.clusterId } }
+  }, timely())
+  // What a killed one leaves open holds up whoever restores, until the target ends it.
+  const config = { ...mirrorConfig, transactionTimeoutMs: 1_000, ...more }
+  const claim = claimOf({ ...config, shards: to }, found.ids)
+  const place = { source, target, prefix, current: found.current, claim, isTakingOver: false }
+  return reshard({ ...config, ...place, to, now: Date.now }, signal)
+}
+
+/** Copies all that there is, and some more, with so many shards. */
+async function copyOn(shards: number, more: Partial<MirrorConfig> = {}): Promise<void> {
+  const mirror = startMirror(world, { shards, ...more })
+  await produceSome(world, 'hybrid', 12)
+  await produceSome(world, 'other', 4)
+  await copied(world, mirror, 'hybrid', 'other')
+  await mirror.drain()
+  expect(mirror.failure()).toBeUndefined()
+}
+
+async function refusalOf(shards: number): Promise<{ code: string; message: string }> {
+  const mirror = startMirror(world, { shards })
+  await mirror.until(() => mirror.failure() !== undefined)
+  const { code, message } = toFault(mirror.failure())
+  return { code, message }
+}
+
+test.each(['exactly-once', 'at-least-once'] as const)(
+  'a mirror goes on with other numbers of shards again and again, %s',
+  async (delivery) => {
+    await copyOn(4, { delivery })
+    expect(await resharding(6, timely(), { delivery })).toBe(`${prefix}.positions-1.internal`)
+    expect(await refusalOf(4)).toEqual({
+      code: 'claim-mismatch',
+      message: `${prefix}.positions-1.internal has 6 shards, the config asks for 4`
+    })
+    await copyOn(6, { delivery })
+    expect(await resharding(6, timely(), { delivery })).toBeUndefined()
+    expect(await resharding(4, timely(), { delivery })).toBe(`${prefix}.positions-2.internal`)
+    await copyOn(4, { delivery })
+    await expectEqual(world, 'hybrid', 'other')
+  }
+)
+
+test('it is refused while the mirror runs, and where none ever ran', async () => {
+  await expect(resharding(6)).rejects.toMatchObject({ code: 'mirror-not-started' })
+  const mirror = startMirror(world)
+  await mirror.until(({ ready }) => ready)
+  await expect(resharding(6)).rejects.toMatchObject({ code: 'group-in-use' })
+  await mirror.drain()
+})
+
+test('a worker that knew the old topic finds that it was moved, and follows', async () => {
+  await copyOn(4)
+  const { faults } = world.brokers.source
+  // It has prepared itself and waits for the group when the shards change.
+  const held = faults.add({ subject: /^JoinGroup/, action: { type: 'delay', ms: 1_000 } })
+  const late = startMirror(world, { shards: 4 })
+  await late.until(() => held.hits > 0)
+  faults.clear()
+  await resharding(6)
+  await late.until(() => late.failure() !== undefined)
+  expect(toFault(late.failure())).toMatchObject({ code: 'positions-moved', retryable: false })
+  const isOver = async () =>
+    (await describeGroup(world.clusters.source, prefix, timely())).members.length === 0
+  // Its seat in the group ends with its session.
+  await expect.poll(isOver, { timeout: 20_000 }).toBe(true)
+  await copyOn(6)
+  await expectEqual(world, 'hybrid', 'other')
+})
+
+test('one that is killed at any step leaves either topic whole, and the next one ends it', async () => {
+  await copyOn(4)
+  let shards = 4
+  const kills = await atEachStep(
+    world.brokers.target.faults,
+    (signal) => resharding(10 - shards, signal),
+    async () => {
+      // Whoever starts now finds all positions, in the one or in the other.
+      const { partitions } = await retrying(
+        () => currentTopic(world.clusters.target, prefix, timely()),
+        timely()
+      )
+      await copyOn(partitions)
+      await resharding(10 - shards)
+      shards = 10 - shards
+      await copyOn(shards)
+    }
+  )
+  expect(kills).toBeGreaterThan(6)
+  await expectEqual(world, 'hybrid', 'other')
+})
