@@ -7,6 +7,7 @@ export interface RuleConfig {
   readonly topics: readonly string[]
   readonly partitioning?: TopicRules['partitioning']
   readonly filter?: string
+  readonly deadLetter?: string
   readonly policies: Partial<Policies>
 }
 
@@ -22,11 +23,12 @@ export function rulesFor(rules: readonly RuleConfig[]): (topic: string) => Topic
 }
 
 function merged(rules: readonly RuleConfig[]): TopicRules {
-  const first = <Key extends 'partitioning' | 'filter'>(key: Key) =>
+  const first = <Key extends 'partitioning' | 'filter' | 'deadLetter'>(key: Key) =>
     rules.find((rule) => rule[key] !== undefined)?.[key]
   return {
     partitioning: first('partitioning') ?? plainRules.partitioning,
     filter: first('filter') ?? plainRules.filter,
+    deadLetter: first('deadLetter') ?? plainRules.deadLetter,
     policies: Object.assign({}, plainRules.policies, ...rules.map(({ policies }) => policies).reverse())
   }
 }

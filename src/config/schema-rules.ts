@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { toFault } from '../errors.ts'
 import type { Policies } from '../machines/topic-rules.ts'
 import { compileFilter } from '../records/filter.ts'
-import { list, oneOf, present, refuse, table, text, topicPatterns } from './fields.ts'
+import { list, oneOf, present, refuse, table, text, topicName, topicPatterns } from './fields.ts'
 import type { RuleConfig } from './rules.ts'
 
 /** The keys that a mirror and its rules have in common. */
@@ -12,6 +12,9 @@ export const ruleFields = () => ({
     .describe(
       'CEL over key, value, headers, timestamp, topic, partition and offset: what it is true for is copied.'
     ),
+  dead_letter: topicName()
+    .optional()
+    .describe('The target’s topic for records that "dead_letter" keeps; one of the mirror’s own by default.'),
   policy: policyTable().describe('What becomes of a partition in trouble; "fail" stops it alone.')
 })
 
@@ -26,8 +29,8 @@ export function rules() {
   return list(rule, 0, 'an array of tables [[mirror.NAME.rule]]').default([])
 }
 
-export function ruleOf(topics: readonly string[], { filter, policy }: Fields): RuleConfig {
-  return { topics, policies: policy, ...present({ filter }) }
+export function ruleOf(topics: readonly string[], { filter, dead_letter, policy }: Fields): RuleConfig {
+  return { topics, policies: policy, ...present({ filter, deadLetter: dead_letter }) }
 }
 
 function filter() {
@@ -51,6 +54,11 @@ function policyTable() {
     log_diverged: oneOf(['fail', 'skip'])
       .optional()
       .describe('A new leader lacks records that were copied: "skip" goes on behind what took their place.'),
+    rejected: oneOf(['fail', 'skip', 'dead_letter'])
+      .optional()
+      .describe(
+        'The target refuses a record for good, or a filter has no answer: "skip" leaves it out, "dead_letter" keeps it elsewhere.'
+      ),
     source_corrupt: oneOf(['fail', 'skip'])
       .optional()
       .describe('A batch does not fit its own checksum: "skip" leaves it out.')
@@ -62,6 +70,7 @@ function policyTable() {
           dataLoss: it.data_loss,
           topicReset: it.topic_reset,
           logDiverged: it.log_diverged,
+          rejected: it.rejected === 'dead_letter' ? 'dead-letter' : it.rejected,
           sourceCorrupt: it.source_corrupt
         })
     )

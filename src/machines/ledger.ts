@@ -113,9 +113,11 @@ export function expectation(
   offset: number
 ): Expectation {
   const { topic, partition, targetTopic, targetMaxBytes: maxBytes, rules } = spec
-  const { policies, filter } = rules
+  const { policies, filter, deadLetter } = rules
   return {
-    ...{ topic, partition, offset, generation, targetTopic, maxBytes, policies, filter, isCareful },
+    ...{ topic, partition, offset, generation, targetTopic, maxBytes },
+    ...{ policies, filter, isCareful },
+    ...(deadLetter !== undefined && { deadLetter }),
     ...(refused && { refused }),
     ...(jump && { jump })
   }

@@ -1,4 +1,4 @@
-import { tp } from '../actors/kafka/topic-partition.ts'
+import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import type { Taken } from './shard-protocol.ts'
 
 /** How far partitions have come at one stage of a transaction, by `tp(topic, partition)`. Plain data, total functions. */
@@ -14,6 +14,8 @@ export interface Mark {
   /** Of the batches at this stage; 0 when the position only moves over what is not copied. */
   readonly bytes: number
   readonly records: number
+  /** Where the batches go, under the target's names. */
+  readonly targets: readonly TopicPartition[]
 }
 
 export const none: Marks = {}
@@ -32,10 +34,10 @@ export function bytesOf(marks: Marks): number {
 /** Adds what was taken after everything in `marks`. */
 export function mark(marks: Marks, taken: readonly Taken[]): Marks {
   const next: Record<string, Mark> = { ...marks }
-  for (const { topic, partition, from, next: offset, leaderEpoch, bytes, records } of taken) {
+  for (const { topic, partition, from, next: offset, leaderEpoch, bytes, records, targets } of taken) {
     if (from === offset) continue
     const key = tp(topic, partition)
-    next[key] = later(next[key], { topic, partition, next: offset, leaderEpoch, bytes, records })
+    next[key] = later(next[key], { topic, partition, next: offset, leaderEpoch, bytes, records, targets })
   }
   return next
 }
@@ -67,6 +69,18 @@ function later(before: Mark | undefined, after: Mark): Mark {
     ...after,
     leaderEpoch: after.leaderEpoch >= 0 ? after.leaderEpoch : before.leaderEpoch,
     bytes: before.bytes + after.bytes,
-    records: before.records + after.records
+    records: before.records + after.records,
+    targets: union(before.targets, after.targets)
   }
+}
+
+/** Each partition once. */
+function union(
+  before: readonly TopicPartition[],
+  after: readonly TopicPartition[]
+): readonly TopicPartition[] {
+  const more = after.filter(
+    (one) => !before.some(({ topic, partition }) => topic === one.topic && partition === one.partition)
+  )
+  return more.length === 0 ? before : [...before, ...more]
 }

@@ -42,6 +42,8 @@ export interface Expectation extends TopicPartition {
   readonly policies: Pick<Policies, 'rejected' | 'sourceCorrupt'>
   /** A CEL expression that a record must fit to be copied. */
   readonly filter: string | undefined
+  /** The topic of the target that keeps what is rejected, where the rules name one. */
+  readonly deadLetter?: string
   /** The target has called a batch corrupt: every batch is held against its checksum. */
   readonly isCareful: boolean
   /** What the target has refused of what begins at `offset`. */
@@ -59,11 +61,16 @@ export type WriterCommand =
   | { readonly type: 'forget'; readonly partitions: readonly TopicPartition[] }
   | { readonly type: 'take'; readonly slices: readonly FetchedSlice[] }
   /** Adds these and the shard's position partition to the transaction; the first one opens it. */
-  | { readonly type: 'add'; readonly partitions: readonly TopicPartition[] }
+  | { readonly type: 'add'; readonly partitions: readonly Destination[] }
   /** Produces every batch that was reported as taken so far. */
   | { readonly type: 'produce' }
   /** Produces the positions, then EndTxn. */
   | { readonly type: 'commit'; readonly positions: readonly PositionRecord[] }
+
+/** A partition of the target, under its name there, and the partitions of the source whose batches go to it. */
+export interface Destination extends TopicPartition {
+  readonly sources: readonly TopicPartition[]
+}
 
 export interface PositionRecord extends TopicPartition {
   readonly position: Position
@@ -80,6 +87,7 @@ export type WriterReport =
   | { readonly type: 'writer.fenced' }
   | { readonly type: 'writer.restored'; readonly positions: Positions }
   | { readonly type: 'writer.took'; readonly taken: readonly Taken[] }
+  /** Under the target's names. */
   | { readonly type: 'writer.added'; readonly partitions: readonly TopicPartition[] }
   | { readonly type: 'writer.produced' }
   /**
@@ -107,6 +115,8 @@ export interface Taken extends TopicPartition {
   /** Of the batches to be produced; 0 when the slice held only what is passed over. */
   readonly records: number
   readonly bytes: number
+  /** Where the batches go, under the target's names. */
+  readonly targets: readonly TopicPartition[]
   /** What was left out of it, because the rules want it so. */
   readonly skipped?: readonly Skipped[]
   /** Set when the batch at `next` cannot be copied: the partition ends there. */
@@ -118,6 +128,8 @@ export interface Skipped {
   readonly from: number
   readonly until: number
   readonly reason: string
+  /** The topic of the target that keeps it. */
+  readonly deadLetter?: string
 }
 
 export interface PartitionFailure extends TopicPartition {

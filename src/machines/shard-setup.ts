@@ -7,6 +7,7 @@ import * as ledgers from './ledger.ts'
 import type { Marks } from './marks.ts'
 import * as marks from './marks.ts'
 import type {
+  Destination,
   PartitionFailure,
   ShardCommand,
   ShardReport,
@@ -44,7 +45,7 @@ export interface ShardContext extends ShardInput {
   readonly taken: Marks
   readonly sent: Marks
   readonly acked: Marks
-  /** Partitions asked into the open transaction and acknowledged, by key. */
+  /** Partitions of the target asked into the open transaction and acknowledged, by key. */
   readonly added: Readonly<Record<string, true>>
   /** Recoveries since the last commit: they decide how long the next one waits. */
   readonly doubts: number
@@ -86,11 +87,21 @@ const hasPassedOver = (context: ShardContext) => Object.values(context.taken).so
 const isUncommitted = (context: ShardContext, key: string) =>
   context.taken[key] !== undefined || context.sent[key] !== undefined || context.acked[key] !== undefined
 
-/** Partitions with batches to produce that are not in the transaction yet. */
-export const lacking = (context: ShardContext): TopicPartition[] =>
-  Object.entries(context.taken)
-    .filter(([key, { bytes }]) => bytes > 0 && context.added[key] === undefined)
-    .map(([, { topic, partition }]) => ({ topic, partition }))
+/** Partitions of the target with batches to produce that are not in the transaction yet. */
+export const lacking = ({ taken, added }: ShardContext): Destination[] => {
+  const missing = new Map<string, Destination & { readonly sources: TopicPartition[] }>()
+  for (const { topic, partition, bytes, targets } of Object.values(taken)) {
+    if (bytes === 0) continue
+    for (const target of targets) {
+      const key = tp(target.topic, target.partition)
+      if (added[key] !== undefined) continue
+      const known = missing.get(key) ?? { ...target, sources: [] }
+      known.sources.push({ topic, partition })
+      missing.set(key, known)
+    }
+  }
+  return [...missing.values()]
+}
 
 export const reconciled = (
   context: ShardContext,

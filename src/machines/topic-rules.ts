@@ -5,6 +5,8 @@ export interface TopicRules {
   /** A CEL expression over `key`, `value`, `headers`, `timestamp`, `partition` and `offset`; records that it is false for stay behind. */
   readonly filter: string | undefined
   readonly policies: Policies
+  /** The topic of the target that keeps what is rejected; `undefined` for that of the mirror. */
+  readonly deadLetter: string | undefined
 }
 
 /**
@@ -29,4 +31,9 @@ export const failing: Policies = {
 }
 
 /** Of a topic that the config says nothing about. */
-export const plainRules: TopicRules = { partitioning: 'preserve', filter: undefined, policies: failing }
+export const plainRules: TopicRules = {
+  partitioning: 'preserve',
+  filter: undefined,
+  deadLetter: undefined,
+  policies: failing
+}

@@ -15,6 +15,9 @@ export interface Rebatched {
   readonly origins: readonly Origin[]
 }
 
+/** What a batch needs of a record. */
+export type Rebatchable = Pick<RecordCursor, 'buffer' | 'offset' | 'timestamp' | 'bodyStart' | 'bodyEnd'>
+
 /** Records whose offsets on the source follow each other. */
 export interface Origin {
   readonly offset: number
@@ -61,7 +64,7 @@ export class Rebatcher {
     this.#buffer = Buffer.allocUnsafe(at.records + Math.min(this.#limit, expectedBytes + PREFIX_BYTES_MAX))
   }
 
-  add({ buffer, offset, timestamp, bodyStart, bodyEnd }: RecordCursor): void {
+  add({ buffer, offset, timestamp, bodyStart, bodyEnd }: Rebatchable): void {
     const bytes = bodyEnd - bodyStart
     const isFull = this.#end + bytes + PREFIX_BYTES_MAX > this.#limit || this.#count >= this.#recordsMax
     if (this.#count > 0 && isFull) this.#finish()

@@ -117,6 +117,8 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
     delivery: config.delivery,
     confirm,
     restorer,
+    deadLetters: { topic: `${prefix}.dead.internal`, mirror: prefix, now },
+    replication: config.replication,
     claim,
     stats,
     log: context.log,

@@ -28,18 +28,21 @@ test('without a word topics are copied plainly', () => {
 
 test('a mirror says what is done with all topics, its rules with some', () => {
   const keys = `
-policy = { data_loss = "skip" }
+policy = { data_loss = "skip", rejected = "dead_letter" }
 [[mirror.m.rule]]
 topics = ["pay.*"]
 policy = { data_loss = "fail", topic_reset = "restart" }
+dead_letter = "pay.dead"
 [[mirror.m.rule]]
 topics = ["payments", "orders"]
-policy = { topic_reset = "fail", source_corrupt = "skip" }
+policy = { topic_reset = "fail", rejected = "skip", source_corrupt = "skip" }
 `
-  expect(rulesOf('t', keys)).toEqual({ ...plainRules, policies: { ...failing, dataLoss: 'skip' } })
-  const skipping = { ...failing, sourceCorrupt: 'skip' }
+  const policies = { ...failing, dataLoss: 'skip', rejected: 'dead-letter' }
+  expect(rulesOf('t', keys)).toEqual({ ...plainRules, policies })
+  const skipping = { ...failing, rejected: 'skip', sourceCorrupt: 'skip' }
   expect(rulesOf('orders', keys).policies).toEqual({ ...skipping, dataLoss: 'skip' })
   expect(rulesOf('payments', keys).policies).toEqual({ ...skipping, topicReset: 'restart' })
+  expect(['t', 'payroll'].map((topic) => rulesOf(topic, keys).deadLetter)).toEqual([undefined, 'pay.dead'])
 })
 
 test('a filter is compiled before anything runs', () => {
@@ -54,7 +57,8 @@ test('a filter is compiled before anything runs', () => {
 test('what is wrong with a rule is told with its place', () => {
   expect(
     faultsOf(`
-policy = { data_loss = "restart", topc_reset = "fail" }
+policy = { data_loss = "restart", topc_reset = "fail", rejected = "drop" }
+dead_letter = "no topic"
 [[mirror.m.rule]]
 topics = []
 [[mirror.m.rule]]
@@ -62,7 +66,9 @@ topics = ["a"]
 polcy = { data_loss = "skip" }
 `)
   ).toEqual([
+    'mirror.m.dead_letter = "no topic" is not allowed; allowed: a Kafka topic: up to 249 letters, digits, ".", "_" or "-"',
     'mirror.m.policy.data_loss = "restart" is not allowed; allowed: "fail", "skip"',
+    'mirror.m.policy.rejected = "drop" is not allowed; allowed: "fail", "skip", "dead_letter"',
     'mirror.m.policy.topc_reset is not a known key; did you mean "topic_reset"?',
     'mirror.m.rule[0].topics = [] is not allowed; allowed: an array of topics or regular expressions',
     'mirror.m.rule[1].polcy is not a known key; did you mean "policy"?'

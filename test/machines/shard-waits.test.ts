@@ -26,7 +26,19 @@ const restored = [{ type: 'writer.fenced' }, { type: 'writer.restored', position
 const transaction = [
   {
     type: 'writer.took',
-    taken: [{ topic: 'a', partition: 0, from: 0, next: 1, leaderEpoch: 0, end: 9, records: 1, bytes: 300 }]
+    taken: [
+      {
+        topic: 'a',
+        partition: 0,
+        from: 0,
+        next: 1,
+        leaderEpoch: 0,
+        end: 9,
+        records: 1,
+        bytes: 300,
+        targets: [{ topic: 'a', partition: 0 }]
+      }
+    ]
   },
   { type: 'writer.added', partitions: [{ topic: 'a', partition: 0 }] },
   { type: 'writer.produced' },

@@ -279,6 +279,7 @@ export function took(at: Step, topic: string, next: number, bytes: number, stop?
     end: 10,
     records: bytes === 0 ? 0 : 1,
     bytes,
+    targets: bytes === 0 ? [] : [{ topic, partition: 0 }],
     ...(stop === undefined ? {} : { stop: { standing: stop, reason: 'decode:offset-gaps' } })
   }
   return step(at, { type: 'writer.took', taken: [taken] } as Event, (w) => ({

@@ -143,7 +143,17 @@ test('a record that is known to be refused stops its partition when everything b
   at = recovered(refusing(at, { records: [record] }))
   expect(at.world.fetched).toEqual(['a-0', 'b-0'])
   const stop = { standing: 'rejected', reason: record.reason } as const
-  const taken = { topic: 'a', partition: 0, from: 0, next: 1, leaderEpoch: 0, end: 10, records: 1, bytes: 50 }
+  const place = { topic: 'a', partition: 0 }
+  const taken = {
+    ...place,
+    from: 0,
+    next: 1,
+    leaderEpoch: 0,
+    end: 10,
+    records: 1,
+    bytes: 50,
+    targets: [place]
+  }
   at = step(at, { type: 'writer.took', taken: [{ ...taken, stop }] } as Event, (w) => ({
     ...w,
     expected: { ...w.expected, 'a-0': 1 },
@@ -252,7 +262,8 @@ test('a batch that the target calls damaged is looked for where the rules let it
 test('what was copied of a topic is committed under its own id, although another has taken its place', () => {
   const { state } = ready('a')
   const took: Taken = {
-    ...{ topic: 'a', partition: 0, from: 0, next: 5, leaderEpoch: 0, end: 5, records: 5, bytes: 50 }
+    ...{ topic: 'a', partition: 0, from: 0, next: 5, leaderEpoch: 0, end: 5, records: 5, bytes: 50 },
+    targets: [{ topic: 'a', partition: 0 }]
   }
   let [next] = transition(shardMachine, state, { type: 'writer.took', taken: [took] })
   const partitions = [spec('a', { sourceId: 'another' })]
@@ -336,7 +347,8 @@ test('slow commits stretch the interval up to its limit, and the bytes of a tran
       leaderEpoch: 0,
       end: 10,
       records: 1,
-      bytes: 50
+      bytes: 50,
+      targets: []
     }
     const [, actions] = transition(shardMachine, at.state, { type: 'writer.took', taken: [taken] } as never)
     const clock = actions.find(({ params }) => JSON.stringify(params).includes('commitInterval'))

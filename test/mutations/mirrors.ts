@@ -121,6 +121,25 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
       title: 'records that the target blames are known by the offsets that they had on the source'
     }
   },
+  'dead letters that are not sent': {
+    file: 'src/actors/mirror/walk.ts',
+    find: 'for (const made of lettersIn(leftOut, options)) {',
+    replace: 'for (const made of lettersIn([], options)) {',
+    test: {
+      file: 'test/roles/mirror-rejected.test.ts',
+      title:
+        'dead letters lie on the target with the position that passes them, say what they were, and nothing is lost'
+    }
+  },
+  'a dead letter that is refused is sent for ever': {
+    file: 'src/actors/mirror/run.ts',
+    find: 'known.isFinal === true ? undefined : options.letters',
+    replace: 'options.letters',
+    test: {
+      file: 'test/actors/mirror/rejected.test.ts',
+      title: 'what is rejected goes to the topic for dead letters, with what it was and why'
+    }
+  },
   'a refused record counts as a doubt': {
     file: 'src/machines/shard.ts',
     find: 'isDoubt: failures.some(({ refused }) => refused === undefined)',

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RuleConfig } from '../../src/config/rules.ts'
+import type { Policies } from '../../src/machines/topic-rules.ts'
 import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
 import { copied, expectEqual, produceSome, startMirror } from '../support/mirror-world.ts'
 
@@ -106,6 +108,104 @@ test('other partitions of the shard go on while a record is looked for, and lose
   await mirror.until(() => [0, 1, 2, 3].every((one) => stateOf(mirror, one)?.position === 5))
   await expectEqual(world, 'other')
   expect((await world.read('target', 'hybrid')).map((records) => records.length)).toEqual([5, 5, 5, 5])
+})
+
+const rules = (rejected: Policies['rejected'], more: Partial<RuleConfig> = {}): RuleConfig[] => [
+  { topics: ['.*'], policies: { rejected }, ...more }
+]
+const DEAD = 'test.mirror.cloud.dead.internal'
+const keyless = (value: string): Message => ({ key: null, value })
+
+/** A target that compacts: what has no key is refused by it. */
+async function createCompacted(): Promise<void> {
+  await world.createTopic('source', 'hybrid', 4)
+  await world.createTopic('target', 'hybrid', 4, { 'cleanup.policy': 'compact' })
+}
+
+test('where the rules want it, refused records are left out one by one, counted, and all others are copied', async () => {
+  await createCompacted()
+  const refused = [3, 4, 11]
+  const messages = some(0, 20).map((one, n) => (refused.includes(n) ? keyless(one.value) : one))
+  await produceBatch(2, messages)
+  await produceBatch(2, some(20, 5))
+  const mirror = startMirror(world, { syncConfigs: false, rules: rules('skip') })
+  await copied(world, mirror, 'hybrid')
+  await mirror.until(({ ready }) => ready)
+  expect(mirror.view().counters).toMatchObject({ offsetsSkipped: 3, deadLetters: 0 })
+  const values = (await world.read('target', 'hybrid'))[2]?.map((record) => Number(record.split(' ')[1]))
+  expect(values).toEqual(Array.from({ length: 25 }, (_, n) => n).filter((n) => !refused.includes(n)))
+})
+
+test('dead letters lie on the target with the position that passes them, say what they were, and nothing is lost', async () => {
+  await createCompacted()
+  await produceBatch(1, [...some(0, 3), keyless('lost'), ...some(4, 3)])
+  await produceBatch(3, [...some(0, 2), { value: 'no JSON' }])
+  const byFilter = rules('dead-letter', { filter: 'partition == 3 && offset == 2 ? value.x : true' })
+  const mirror = startMirror(world, { syncConfigs: false, rules: byFilter })
+  await copied(world, mirror, 'hybrid')
+  await mirror.until(({ ready }) => ready)
+  expect(mirror.view().counters).toMatchObject({ offsetsSkipped: 0, deadLetters: 2 })
+  const dead = await world.consume('target', DEAD, 2)
+  expect(
+    dead
+      .map(({ value, headers }) => [
+        value,
+        headers['__connect.errors.partition'],
+        headers['__connect.errors.offset']
+      ])
+      .sort()
+  ).toEqual([
+    ['lost', '1', '3'],
+    ['no JSON', '3', '2']
+  ])
+  expect(dead.find(({ value }) => value === 'lost')).toMatchObject({
+    key: 'null',
+    headers: {
+      '__connect.errors.topic': 'hybrid',
+      '__connect.errors.connector.name': 'test.mirror.cloud',
+      '__connect.errors.exception.message': expect.stringContaining('invalid record (87): Compacted topic')
+    }
+  })
+  expect((await world.read('target', 'hybrid')).map((records) => records.length)).toEqual([0, 6, 0, 2])
+})
+
+test('a record that even the topic for dead letters refuses stops its partition, and those before it are kept', async () => {
+  await createCompacted()
+  await world.createTopic('target', 'dead', 1, { 'max.message.bytes': '10000' })
+  await produceBatch(0, [keyless('a'), { value: 'b' }, keyless('c'.repeat(20_000)), { value: 'd' }])
+  const mirror = startMirror(world, {
+    syncConfigs: false,
+    rules: rules('dead-letter', { deadLetter: 'dead' })
+  })
+  await mirror.until(() => stateOf(mirror, 0)?.state === 'rejected' && stateOf(mirror, 0)?.position === 2)
+  expect(stateOf(mirror, 0)?.reason).toBe('the record at offset 2: dead-0: message too large (10)')
+  expect((await world.consume('target', 'dead', 1)).map(({ value }) => value)).toEqual(['a'])
+  expect((await world.read('target', 'hybrid'))[0]).toHaveLength(1)
+})
+
+test('a topic for dead letters that cannot be made keeps back only those who need it', async () => {
+  await createCompacted()
+  const times = Number.POSITIVE_INFINITY
+  world.brokers.target.faults.add({
+    subject: /^CreateTopics .*dead/,
+    action: { type: 'answer', code: 29 },
+    times
+  })
+  await produceBatch(0, [keyless('a')])
+  const slowly = { quarantineMinMs: 1_000, quarantineMaxMs: 1_000 }
+  const mirror = startMirror(world, {
+    ...{ shards: 1, syncConfigs: false, rules: rules('dead-letter') },
+    ...slowly
+  })
+  await mirror.until(() => stateOf(mirror, 0)?.state === 'quarantined')
+  expect(stateOf(mirror, 0)?.reason).toMatch(
+    /^the topic for dead letters: topic .*topic authorization failed/
+  )
+  await produceBatch(1, some(0, 5))
+  await mirror.until(() => stateOf(mirror, 1)?.position === 5)
+  world.brokers.target.faults.clear()
+  await mirror.until(() => stateOf(mirror, 0)?.position === 1)
+  expect((await world.consume('target', DEAD, 1)).map(({ value }) => value)).toEqual(['a'])
 })
 
 async function setLimit(bytes: number): Promise<void> {

@@ -55,13 +55,15 @@ function failureOf(failed: Failed): PartitionFailure {
   return { ...batch.source, fault: new Fault('source-corrupt', message, { cause: fault }) }
 }
 
-function refusedOf({ batch: { origins }, error, fault, recordErrors = [] }: Failed): Refused | undefined {
+function refusedOf({ batch, error, fault, recordErrors = [] }: Failed): Refused | undefined {
+  const { origins, isDeadLetter } = batch
   const isTooLarge = TOO_LARGE.has(error)
   const [first] = origins
   const last = origins.at(-1)
   if (first === undefined || last === undefined || !(isTooLarge || INVALID.has(error))) return undefined
   const record = (offset: number, why = '') => {
-    return { offset, reason: `the record at offset ${offset}: ${fault.message}${why && `: ${why}`}` }
+    const reason = `the record at offset ${offset}: ${fault.message}${why && `: ${why}`}`
+    return { offset, reason, ...(isDeadLetter && { isFinal: true }) }
   }
   const named = recordErrors.slice(0, NAMED_MAX).flatMap(({ index, message }) => {
     const offset = offsetOf(origins, index)

@@ -7,6 +7,7 @@ import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { OutgoingBatch } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
+import { type DeadLetterOptions, DeadLetters } from './dead-letters.ts'
 import type { Paths, RunOptions } from './run.ts'
 import { Walk } from './walk.ts'
 
@@ -22,10 +23,14 @@ export interface Load {
 export interface CopiedBatch extends OutgoingBatch, Pick<Rebatched, 'origins'> {
   /** Under the source's name. */
   readonly source: TopicPartition
+  /** Its records are not copies: they are kept because they could not be copied. */
+  readonly isDeadLetter: boolean
 }
 
-interface Expected extends Omit<Expectation, 'topic' | 'partition' | 'offset' | 'refused' | 'jump'> {
+interface Expected
+  extends Omit<Expectation, 'topic' | 'partition' | 'offset' | 'refused' | 'deadLetter' | 'jump'> {
   offset: number
+  readonly letters: DeadLetters | undefined
   readonly refused: ReadonlyMap<number, RefusedRecord>
   readonly suspicion: Suspicion | undefined
 }
@@ -44,6 +49,7 @@ const LOAD_BYTES_MAX = 16 * 1024 * 1024
  */
 export class Intake {
   readonly #paths: Paths
+  readonly #deadLetters: DeadLetterOptions
   readonly #expected = new Map<string, Expected>()
   readonly #filters = new Map<string, RecordFilter>()
   #waiting: Walk[] = []
@@ -52,16 +58,19 @@ export class Intake {
   #records = 0
   #bytes = 0
 
-  constructor(paths: Paths) {
+  constructor(paths: Paths, deadLetters: DeadLetterOptions) {
     this.#paths = paths
+    this.#deadLetters = deadLetters
   }
 
   expect(partitions: readonly Expectation[]): void {
-    for (const { topic, partition, refused, ...expected } of partitions) {
-      const byOffset = new Map(refused?.records.map((record) => [record.offset, record]))
+    for (const { topic, partition, refused, deadLetter, ...expected } of partitions) {
+      const options = { ...this.#deadLetters, ...(deadLetter !== undefined && { topic: deadLetter }) }
+      const isKept = expected.policies.rejected === 'dead-letter'
       this.#expected.set(tp(topic, partition), {
         ...expected,
-        refused: byOffset,
+        letters: isKept ? new DeadLetters(options, { topic, partition }) : undefined,
+        refused: new Map(refused?.records.map((record) => [record.offset, record])),
         suspicion: refused?.suspicion
       })
     }
@@ -140,24 +149,22 @@ export class Intake {
     const from = expected.offset
     const held = walk.hold()
     const filter = this.#filterOf(expected.filter, walk.slice)
-    const stretch = walk.stretch({ ...expected, filter }, (made) => {
-      const { batch, origins } = made
-      this.#batches.push({
-        topic: expected.targetTopic,
-        partition,
-        source: { topic, partition },
-        batch,
-        origins
-      })
-      this.#records += made.records
-      this.#bytes += made.batch.length
+    const copy = { topic: expected.targetTopic, partition }
+    const targets = new Set<TopicPartition>()
+    const stretch = walk.stretch({ ...expected, filter }, ({ batch, origins, records }, letters) => {
+      const target = letters?.target ?? copy
+      const isDeadLetter = letters !== undefined
+      targets.add(target)
+      this.#batches.push({ ...target, source: { topic, partition }, batch, origins, isDeadLetter })
+      if (!isDeadLetter) this.#records += records
+      this.#bytes += batch.length
       return this.#isFull() ? 'enough' : 'more'
     })
     if (stretch.bytes > 0) this.#leases.push(held)
     else held.release()
     expected.offset = stretch.next
     if (stretch.stop !== undefined) this.#expected.delete(key)
-    return { topic, partition, from, end: lastStableOffset, ...stretch }
+    return { topic, partition, from, end: lastStableOffset, targets: [...targets], ...stretch }
   }
 
   #filterOf(text: string | undefined, place: TopicPartition): RunOptions['filter'] {

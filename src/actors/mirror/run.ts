@@ -5,6 +5,7 @@ import type { Expectation } from '../../machines/shard-protocol.ts'
 import type { BatchHeader } from '../../records/batch.ts'
 import { type Rebatched, Rebatcher } from '../../records/rebatch.ts'
 import { forEachRecord, type RecordCursor } from '../../records/record.ts'
+import type { DeadLetter, DeadLetters } from './dead-letters.ts'
 
 /** A fetched batch that is to be copied. */
 export interface Piece {
@@ -32,6 +33,8 @@ export interface LeftOut {
   readonly offset: number
   readonly until: number
   readonly stop: Stop
+  /** What goes to the topic for dead letters in its place. */
+  readonly letter?: DeadLetter
 }
 
 export interface RunFailure extends LeftOut {
@@ -59,6 +62,8 @@ export interface RunOptions extends Pick<Expectation, 'maxBytes' | 'policies'> {
   /** Records that the target refuses, by offset. */
   readonly refused?: ReadonlyMap<number, RefusedRecord>
   readonly suspicion?: Suspicion | undefined
+  /** Set where the rules want what is rejected to be kept. */
+  readonly letters?: DeadLetters | undefined
 }
 
 /**
@@ -108,7 +113,7 @@ export class Run {
       leftOut.push(...made.leftOut)
       const { failure } = made
       if (failure === undefined) return { batches, leftOut }
-      if (!isLeftOut(failure.stop, this.#options.policies)) return { batches, leftOut, failure }
+      if (!isLeftOut(failure, this.#options.policies)) return { batches, leftOut, failure }
       leftOut.push(failure)
       pieces = pieces.filter(({ header }) => header.lastOffset >= failure.until)
     }
@@ -147,8 +152,9 @@ function isSuspect({ from, header }: Piece, suspicion: Suspicion | undefined): s
   return suspicion !== undefined && from < suspicion.until && header.lastOffset >= suspicion.from
 }
 
-function isLeftOut({ standing }: Stop, { rejected, sourceCorrupt }: RunOptions['policies']): boolean {
-  return (standing === 'source-corrupt' ? sourceCorrupt : rejected) === 'skip'
+function isLeftOut({ stop, letter }: LeftOut, { rejected, sourceCorrupt }: RunOptions['policies']): boolean {
+  if (stop.standing === 'source-corrupt') return sourceCorrupt === 'skip'
+  return rejected === 'skip' || letter !== undefined
 }
 
 function isSmall({ batch, header }: Piece): boolean {
@@ -172,7 +178,7 @@ function rebatched(pieces: readonly Piece[], options: RunOptions): Outcome {
         const verdict = verdictOn(record, options)
         if (verdict === 'copied') rebatcher.add(record)
         else if (verdict === 'filtered') filtered++
-        else if (isLeftOut(verdict.stop, policies)) leftOut.push(verdict)
+        else if (isLeftOut(verdict, policies)) leftOut.push(verdict)
         else failure = verdict
       })
     } catch (error) {
@@ -186,20 +192,29 @@ function rebatched(pieces: readonly Piece[], options: RunOptions): Outcome {
   return { ...withinLimit({ batches: rebatcher.take(), leftOut, failure }, pieces, options), filtered }
 }
 
-function verdictOn(record: RecordCursor, { filter, refused }: RunOptions): 'copied' | 'filtered' | LeftOut {
+function verdictOn(record: RecordCursor, options: RunOptions): 'copied' | 'filtered' | LeftOut {
+  const { filter, refused } = options
   const known = refused?.get(record.offset)
-  if (known !== undefined) return rejected(record, known.reason)
+  if (known !== undefined)
+    return rejected(record, known.reason, known.isFinal === true ? undefined : options.letters)
   try {
     return filter === undefined || filter(record) ? 'copied' : 'filtered'
   } catch (error) {
     const { code, message } = toFault(error)
     if (code !== 'filter-failed') throw error
-    return rejected(record, `the record at offset ${record.offset}: ${message}`)
+    return rejected(record, `the record at offset ${record.offset}: ${message}`, options.letters)
   }
 }
 
-function rejected({ offset }: { readonly offset: number }, reason: string): LeftOut {
-  return { offset, until: offset + 1, stop: { standing: 'rejected', reason } }
+/** @param offset of the record on the source */
+function rejected(
+  record: RecordCursor,
+  reason: string,
+  letters: DeadLetters | undefined,
+  offset = record.offset
+): LeftOut {
+  const letter = letters?.write(record, offset, reason)
+  return { offset, until: offset + 1, stop: { standing: 'rejected', reason }, ...(letter && { letter }) }
 }
 
 interface Made {
@@ -215,23 +230,27 @@ function withinLimit(made: Made, pieces: readonly Piece[], options: RunOptions):
   const leftOut = [...made.leftOut]
   let { failure } = made
   for (const one of made.batches) {
-    const { length } = one.batch
-    const [origin] = one.origins
-    if (length <= maxBytes || origin === undefined) {
-      batches.push(one)
-      continue
-    }
-    const reason = `the record at offset ${origin.offset} takes ${length} bytes, the target allows ${maxBytes}`
-    const tooLarge = rejected(origin, reason)
-    if (!isLeftOut(tooLarge.stop, policies)) {
+    const tooLarge = one.batch.length <= maxBytes ? undefined : outsize(one, options)
+    if (tooLarge === undefined) batches.push(one)
+    else if (isLeftOut(tooLarge, policies)) leftOut.push(tooLarge)
+    else {
       failure = tooLarge
       break
     }
-    leftOut.push(tooLarge)
   }
   const end = failure?.offset ?? Number.POSITIVE_INFINITY
   const before = leftOut.filter(({ offset }) => offset < end).sort((a, b) => a.offset - b.offset)
   return { batches, leftOut: before, ...(failure && { failure: failed(failure, pieces) }) }
+}
+
+function outsize({ batch, origins }: Rebatched, { maxBytes, letters }: RunOptions): LeftOut | undefined {
+  const offset = origins[0]?.offset ?? -1
+  const reason = `the record at offset ${offset} takes ${batch.length} bytes, the target allows ${maxBytes}`
+  let found: LeftOut | undefined
+  forEachRecord(batch, (record) => {
+    found = rejected(record, reason, letters, offset)
+  })
+  return found
 }
 
 function failed(failure: LeftOut, pieces: readonly Piece[]): RunFailure {

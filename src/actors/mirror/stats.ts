@@ -16,6 +16,8 @@ export class MirrorStats {
     recordsFiltered: 0,
     /** Left out of partitions, as their rules want. */
     offsetsSkipped: 0,
+    /** Records that went to a topic for dead letters instead. */
+    deadLetters: 0,
     /** Partitions that went on elsewhere than at their position, as their rules want. */
     jumps: 0,
     recordsWritten: 0,

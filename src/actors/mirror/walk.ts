@@ -6,12 +6,13 @@ import { batchesOf, judge, type Passing, readHeader } from '../../records/batch.
 import type { Rebatched } from '../../records/rebatch.ts'
 import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
-import { type Paths, Run, type RunOptions } from './run.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { type LeftOut, type Paths, Run, type RunOptions } from './run.ts'
 
 /** Where a stretch begins, and how it is to be gone. */
-export interface StretchOptions
-  extends Pick<Expectation, 'offset' | 'isCareful'>,
-    Omit<RunOptions, 'paths'> {}
+export interface StretchOptions extends Pick<Expectation, 'offset' | 'isCareful'>, RunKind {}
+
+type RunKind = Omit<RunOptions, 'paths'>
 
 /** What one stretch of a walk came to. */
 export interface Stretch {
@@ -62,7 +63,7 @@ export class Walk {
   /** Goes on from `offset`, gives the batches to be copied to `keep`, and rests when it says that this was enough. */
   stretch(
     { offset, isCareful, ...options }: StretchOptions,
-    keep: (made: Rebatched) => 'more' | 'enough'
+    keep: (made: Rebatched, letters?: DeadLetters) => 'more' | 'enough'
   ): Stretch {
     this.#isBegun = true
     const run = new Run({ paths: this.#paths, ...options })
@@ -71,12 +72,16 @@ export class Walk {
     const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, skipped, ...(stop && { stop }) })
     const letGo = (): Stop | undefined => {
       const { batches, leftOut, failure } = run.take()
-      for (const { offset: from, until, stop } of leftOut) skipped.push({ from, until, reason: stop.reason })
       for (const made of batches) {
         records += made.records
         bytes += made.batch.length
         if (keep(made) === 'enough') isEnough = true
       }
+      for (const made of lettersIn(leftOut, options)) {
+        bytes += made.batch.length
+        if (keep(made, options.letters) === 'enough') isEnough = true
+      }
+      skipped.push(...leftOut.map((one) => skip(one, options)))
       if (failure === undefined) return undefined
       next = failure.offset
       leaderEpoch = failure.leaderEpoch
@@ -144,6 +149,16 @@ export class Walk {
     this.#holders--
     if (this.#holders === 0) this.slice.lease.release()
   }
+}
+
+function lettersIn(leftOut: readonly LeftOut[], { letters, suspicion }: RunKind): Rebatched[] {
+  const dead = leftOut.flatMap(({ letter }) => letter ?? [])
+  return dead.length === 0 ? [] : (letters?.inBatches(dead, suspicion) ?? [])
+}
+
+function skip({ offset: from, until, stop, letter }: LeftOut, { letters }: RunKind): Skipped {
+  const deadLetter = letter && letters?.target.topic
+  return { from, until, reason: stop.reason, ...(deadLetter !== undefined && { deadLetter }) }
 }
 
 /** Markers, aborted data and what compaction has emptied: only the position moves. */

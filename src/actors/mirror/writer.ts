@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
-import { type Fault, toFault } from '../../errors.ts'
+import { Fault, toFault } from '../../errors.ts'
 import type {
+  Destination,
   Expectation,
   PartitionFailure,
   PositionRecord,
+  Skipped,
   Taken,
   WriterCommand,
   WriterReport
@@ -14,9 +16,15 @@ import { encodeBatch, type Record } from '../../records/record.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { IdempotentSession } from '../kafka/idempotent.ts'
-import { type ProduceResult, type ProducerSession, TransactionSession } from '../kafka/producer.ts'
+import {
+  type AddResult,
+  type ProduceResult,
+  type ProducerSession,
+  TransactionSession
+} from '../kafka/producer.ts'
 import type { TopicPartition } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
+import { type DeadLetterOptions, ensureDeadLetters } from './dead-letters.ts'
 import { failuresOf } from './failures.ts'
 import { type CopiedBatch, Intake, type Load } from './intake.ts'
 import { type Claim, encodeClaim, encodePosition } from './position-records.ts'
@@ -38,6 +46,10 @@ export interface WriterOptions {
   /** One heartbeat acknowledged in the current generation: whoever lost the shard must not fence its new owner. */
   readonly confirm: (signal: AbortSignal) => Promise<void>
   readonly restorer: Restorer
+  /** Where records go that the target refuses, if the rules want them to be kept. */
+  readonly deadLetters: DeadLetterOptions
+  /** Replication factor of topics that we create. */
+  readonly replication: number
   readonly claim: () => Claim
   readonly stats: MirrorStats
   readonly log: Pick<Logger, 'warn' | 'error'>
@@ -66,8 +78,8 @@ class ShardWriter {
   readonly #report: (event: WriterReport) => void
   readonly #session: ProducerSession
   readonly #intake: Intake
-  /** What source topics are called on the target. */
-  readonly #names = new TopicNames()
+  /** Topics for dead letters that may be missing still. */
+  readonly #unmade = new Set<string>()
   /** What the next `produce` is about. */
   #load: Load = nothing
   readonly #steps: Step[] = []
@@ -78,7 +90,7 @@ class ShardWriter {
 
   constructor(options: WriterOptions, { input, signal, report, receive }: Scope) {
     this.#options = options
-    this.#intake = new Intake(options.stats.counters)
+    this.#intake = new Intake(options.stats.counters, options.deadLetters)
     this.#shard = input.shard
     this.#signal = signal
     this.#report = report
@@ -135,7 +147,9 @@ class ShardWriter {
   #obey(command: WriterCommand): void {
     switch (command.type) {
       case 'expect':
-        for (const { topic, targetTopic } of command.partitions) this.#names.set(topic, targetTopic)
+        for (const { policies, deadLetter = this.#options.deadLetters.topic } of command.partitions) {
+          if (policies.rejected === 'dead-letter') this.#unmade.add(deadLetter)
+        }
         for (const expected of command.partitions) this.#tellJump(expected)
         this.#intake.expect(command.partitions)
         break
@@ -172,14 +186,17 @@ class ShardWriter {
     if (taken.length === 0) return
     for (const { topic, partition, records, stop, skipped = [] } of taken) {
       this.#options.stats.counters.recordsRead += records
-      for (const { from, until, reason } of skipped) {
-        this.#options.stats.counters.offsetsSkipped += until - from
-        const range = { topic, partition, from, until }
-        this.#options.log.warn({ ...range, reason }, 'offsets are left out, as the rules of their topic want')
-      }
+      for (const left of skipped) this.#tellSkipped({ topic, partition, ...left })
       if (stop !== undefined) this.#options.log.error({ topic, partition, ...stop }, 'a partition stops')
     }
     this.#report({ type: 'writer.took', taken })
+  }
+
+  #tellSkipped(left: Skipped & TopicPartition): void {
+    const { counters } = this.#options.stats
+    counters[left.deadLetter === undefined ? 'offsetsSkipped' : 'deadLetters'] += left.until - left.from
+    const what = left.deadLetter === undefined ? 'offsets are left out' : 'a record becomes a dead letter'
+    this.#options.log.warn(left, `${what}, as the rules of its topic want`)
   }
 
   async #perform(step: Step): Promise<void> {
@@ -193,15 +210,34 @@ class ShardWriter {
     }
   }
 
-  async #add(partitions: readonly TopicPartition[]): Promise<void> {
-    const copies = partitions.map((one) => ({ ...one, topic: this.#names.targetOf(one.topic) }))
-    const results = await this.#session.add([...copies, this.#ownPartition], this.#signal)
-    const failures = results.flatMap(({ topic, partition, fault }) =>
-      fault === undefined ? [] : [{ topic: this.#names.sourceOf(topic), partition, fault }]
-    )
+  async #add(partitions: readonly Destination[]): Promise<void> {
+    const unmade = await this.#makeTopics(partitions)
+    const results =
+      unmade.length > 0 ? unmade : await this.#session.add([...partitions, this.#ownPartition], this.#signal)
+    const failures = results.flatMap((result) => spread(result, partitions))
     if (failures.length > 0) return this.#refuse(failures)
     if (this.#options.delivery === 'exactly-once') this.#options.stats.opened(this.#shard)
     this.#report({ type: 'writer.added', partitions })
+  }
+
+  /** Makes those for dead letters when the first one comes; tells which could not be made. */
+  async #makeTopics(partitions: readonly TopicPartition[]): Promise<AddResult[]> {
+    const { target, replication } = this.#options
+    const failed: AddResult[] = []
+    for (const { topic, partition } of partitions) {
+      if (!this.#unmade.has(topic)) continue
+      try {
+        await ensureDeadLetters(target, topic, replication, this.#signal)
+        this.#unmade.delete(topic)
+      } catch (error) {
+        this.#signal.throwIfAborted()
+        const cause = toFault(error)
+        const what = `the topic for dead letters: ${cause.message}`
+        const fault = new Fault(cause.code, what, { cause, retryable: cause.retryable })
+        failed.push({ topic, partition, fault })
+      }
+    }
+    return failed
   }
 
   async #produce(): Promise<void> {
@@ -276,21 +312,11 @@ class ShardWriter {
   }
 }
 
-/** The names of topics on both sides. One that nobody has set is the same on both. */
-class TopicNames {
-  readonly #targets = new Map<string, string>()
-  readonly #sources = new Map<string, string>()
-
-  set(source: string, target: string): void {
-    this.#targets.set(source, target)
-    this.#sources.set(target, source)
-  }
-
-  targetOf(source: string): string {
-    return this.#targets.get(source) ?? source
-  }
-
-  sourceOf(target: string): string {
-    return this.#sources.get(target) ?? target
-  }
+/** The failure of a partition of the target is that of each partition of the source whose batches go there. */
+function spread({ fault, ...target }: AddResult, destinations: readonly Destination[]): PartitionFailure[] {
+  if (fault === undefined) return []
+  const there = destinations.find(
+    ({ topic, partition }) => topic === target.topic && partition === target.partition
+  )
+  return (there?.sources ?? [target]).map((source) => ({ ...source, fault }))
 }

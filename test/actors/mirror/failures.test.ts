@@ -17,10 +17,10 @@ type Sent = readonly [batch: CopiedBatch, result: ProduceResult]
 /** A batch of `t` for `copy-of-t` and what became of it. */
 function sent(partition: number, fault?: Fault, more: Partial<CopiedBatch & ProduceResult> = {}): Sent {
   const place = { topic: 'copy-of-t', partition }
-  const { batch = whole, origins = [{ offset: 0, count: 1 }], ...rest } = more
+  const { batch = whole, origins = [{ offset: 0, count: 1 }], isDeadLetter = false, ...rest } = more
   const error = fault === undefined ? 0 : -1
   return [
-    { ...place, batch, origins, source: source(partition) },
+    { ...place, batch, origins, isDeadLetter, source: source(partition) },
     { ...place, baseOffset: -1, error, fault, ...rest }
   ]
 }
@@ -89,6 +89,15 @@ test('records that the target blames are known by the offsets that they had on t
   expect(refused(87, origins, [{ index: 5, message: 'no such record' }])?.records, 'no such place').toEqual(
     []
   )
+})
+
+test('a dead letter that is refused has no other place to go', () => {
+  const error = { error: 87, isDeadLetter: true, recordErrors: [{ index: 0, message: 'no key' }] }
+  const fault = kafkaFault(87, 'dead-0')
+  const reason = 'the record at offset 0: dead-0: invalid record (87): no key'
+  expect(failed(sent(0, fault, error))).toEqual([
+    { ...source(0), fault, refused: { records: [{ offset: 0, reason, isFinal: true }] } }
+  ])
 })
 
 test('where no record is blamed, the batch is cut until one stands alone', () => {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import type { Load } from '../../../src/actors/mirror/intake.ts'
 import { readHeader } from '../../../src/records/batch.ts'
+import { decodeRecords } from '../../../src/records/record.ts'
 import { batchAt, LARGE, newIntake, noPaths, offsetsIn, oldMessage, range, sliceOf } from './slices.ts'
 
 const rejecting = (offset: number) => ({ offset, reason: `the record at offset ${offset}: no key` })
@@ -66,4 +68,59 @@ test('a compressed message of the former formats is cut although it does not tel
   const intake = newIntake(0, { refused: { records: [], suspicion } })
   intake.take([sliceOf(0, [oldMessage])])
   expect(intake.unload().batches.map(({ batch }) => readHeader(batch, 0).count)).toEqual([1, 1, 1])
+})
+
+const keeping = { rejected: 'dead-letter', sourceCorrupt: 'fail' } as const
+const only = (load: Load, isDead: boolean): Load => {
+  return { ...load, batches: load.batches.filter(({ isDeadLetter }) => isDeadLetter === isDead) }
+}
+
+test('what is rejected goes to the topic for dead letters, with what it was and why', () => {
+  const refused = { records: [rejecting(4), { ...rejecting(9), isFinal: true }] }
+  const filter = 'offset == 2 ? value.no.such : true'
+  const intake = newIntake(0, { refused, policies: keeping, filter, maxBytes: 5_000 })
+  const batches = [
+    batchAt(0, { records: 6 }),
+    batchAt(6, { records: 1, bytes: LARGE }),
+    batchAt(7, { records: 5 })
+  ]
+  const [taken] = intake.take([sliceOf(0, batches)])
+  expect(taken).toMatchObject({ next: 9, records: 6, stop: { standing: 'rejected' } })
+  expect(taken?.targets).toEqual([
+    { topic: 't', partition: 0 },
+    { topic: 'dead', partition: 0 }
+  ])
+  expect(taken?.skipped).toMatchObject(
+    [2, 4, 6].map((from) => ({ from, until: from + 1, deadLetter: 'dead' }))
+  )
+  const load = intake.unload()
+  expect(load.records).toBe(6)
+  expect(offsetsIn(only(load, false))).toEqual([0, 1, 3, 5, 7, 8])
+  const letters = only(load, true)
+  expect(new Set(letters.batches.map(({ topic, source }) => `${source.topic} ${topic}`))).toEqual(
+    new Set(['t dead'])
+  )
+  expect(letters.batches.flatMap(({ origins }) => origins.map(({ offset }) => offset))).toEqual([2, 4, 6])
+  const [second, fourth, sixth] = letters.batches.flatMap(({ batch }) => decodeRecords(batch))
+  expect(fourth).toMatchObject({ key: Buffer.from('k'), value: Buffer.from('4 ......'), timestamp: 77 })
+  expect(fourth?.headers.map(({ key, value }) => [key, String(value)])).toEqual([
+    ['__connect.errors.topic', 't'],
+    ['__connect.errors.partition', '0'],
+    ['__connect.errors.offset', '4'],
+    ['__connect.errors.connector.name', 'm'],
+    ['__connect.errors.exception.message', 'the record at offset 4: no key'],
+    ['causeway.timestamp', '1']
+  ])
+  const why = (record: typeof fourth) => String(record?.headers[4]?.value)
+  expect(why(second)).toContain('the filter has no answer')
+  expect(why(sixth)).toMatch(/^the record at offset 6 takes 200\d\d bytes, the target allows 5000$/)
+})
+
+test('where a dead letter is suspected, dead letters are cut into small batches, too', () => {
+  const records = range(0, 40).map(rejecting)
+  const suspicion = { from: 3, until: 40, recordsMax: 7 }
+  const intake = newIntake(0, { refused: { records, suspicion }, policies: keeping, deadLetter: 'other' })
+  const [taken] = intake.take([sliceOf(0, [batchAt(0, { records: 40 })])])
+  expect(taken).toMatchObject({ next: 40, records: 0, targets: [{ topic: 'other', partition: 0 }] })
+  expect(intake.unload().batches.map(({ batch }) => readHeader(batch, 0).count)).toEqual([7, 7, 7, 7, 7, 5])
 })

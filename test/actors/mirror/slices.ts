@@ -90,7 +90,7 @@ export function expected(offset: number, more: Partial<Expectation> = {}): Expec
 
 /** An intake of one partition, and what it has counted. */
 export function newIntake(offset: number, more: Partial<Expectation> = {}, paths = noPaths()): Intake {
-  const intake = new Intake(paths)
+  const intake = new Intake(paths, { topic: 'dead', mirror: 'm', now: () => 77 })
   intake.expect([expected(offset, more)])
   return intake
 }
