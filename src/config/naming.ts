@@ -2,12 +2,20 @@
  * What a mirror calls its topics on the target.
  *
  * `identity`: as on the source. `prefix`: the prefix, then the source's name. `map`: the topics that the map names are
- * called as it says, all others as on the source.
+ * called as it says, all others as on the source. `heartbeats` is what the heartbeats are called there, where they are
+ * copied: both clusters may have some of their own.
  */
 export type Naming =
-  | { readonly type: 'identity' }
+  | { readonly type: 'identity'; readonly heartbeats?: string | undefined }
   | { readonly type: 'prefix'; readonly prefix: string }
-  | { readonly type: 'map'; readonly names: Readonly<Record<string, string>> }
+  | {
+      readonly type: 'map'
+      readonly names: Readonly<Record<string, string>>
+      readonly heartbeats?: string | undefined
+    }
+
+/** The topic of MirrorMaker 2's heartbeats. */
+export const heartbeatsTopic = 'heartbeats'
 
 /** The longest name that Kafka gives a topic. */
 const NAME_MAX = 249
@@ -15,14 +23,20 @@ const NAME_MAX = 249
 export function targetNamer(naming: Naming): (topic: string) => string {
   switch (naming.type) {
     case 'identity':
-      return (topic) => topic
+      return (topic) => (topic === heartbeatsTopic ? (naming.heartbeats ?? topic) : topic)
     case 'prefix':
       return (topic) => naming.prefix + topic
     case 'map': {
-      const names = new Map(Object.entries(naming.names))
+      const { heartbeats = heartbeatsTopic } = naming
+      const names = new Map([[heartbeatsTopic, heartbeats], ...Object.entries(naming.names)])
       return (topic) => names.get(topic) ?? topic
     }
   }
+}
+
+/** The naming, with heartbeats called as MirrorMaker 2's clients look for them, but where a prefix does that. */
+export function withHeartbeats(naming: Naming, from: string): Naming {
+  return naming.type === 'prefix' ? naming : { ...naming, heartbeats: `${from}.${heartbeatsTopic}` }
 }
 
 /** Whether Kafka takes it for a topic's name. */

@@ -14,7 +14,8 @@ import {
   topicName,
   topicPatterns
 } from './fields.ts'
-import { isInternalName, type Naming } from './naming.ts'
+import { heartbeatsTopic, isInternalName, type Naming, withHeartbeats } from './naming.ts'
+import { offsetFields, offsetsOf } from './schema-offsets.ts'
 import {
   commitInterval,
   quarantineMax,
@@ -56,6 +57,7 @@ export function mirrorTable() {
       .describe(
         'At least once writes without transactions: sooner visible, and repeated in part after errors.'
       ),
+    ...offsetFields(),
     commit_interval: commitInterval(),
     commit_bytes: size('64KiB', '1GiB')
       .prefault('16MiB')
@@ -72,9 +74,9 @@ export function mirrorTable() {
     (it): MirrorConfig => ({
       from: it.from,
       to: it.to,
-      topics: it.topics,
+      topics: it.emit_heartbeats ? [...it.topics, heartbeatsTopic] : it.topics,
       exclude: it.exclude,
-      naming: it.naming,
+      naming: it.emit_heartbeats ? withHeartbeats(it.naming, it.from) : it.naming,
       ...present({ takeOver: it.take_over }),
       createTopics: it.create_topics,
       syncConfigs: it.sync_configs,
@@ -82,6 +84,7 @@ export function mirrorTable() {
       syncAcls: it.sync_acls,
       rules: [...it.rule, ruleOf(['.*'], it)],
       delivery: it.delivery,
+      offsets: offsetsOf(it),
       commitIntervalMs: it.commit_interval,
       commitBytes: it.commit_bytes,
       shards: it.shards,

@@ -143,6 +143,7 @@ export interface MirrorConfig {
   /** What is done with which topics: see `rulesFor`. */
   readonly rules: readonly RuleConfig[]
   readonly delivery: 'exactly-once' | 'at-least-once'
+  readonly offsets: OffsetsConfig
   readonly commitIntervalMs: number
   readonly commitBytes: number
   readonly shards: number
@@ -155,6 +156,21 @@ export interface MirrorConfig {
   readonly transactionTimeoutMs: number
   readonly quarantineMinMs: number
   readonly quarantineMaxMs: number
+}
+
+/** What is done for consumers that change from the source to the target. */
+export interface OffsetsConfig {
+  /** Names or regular expressions, as `topics`, of the source's groups that are followed. */
+  readonly groups: readonly string[]
+  readonly groupsExclude: readonly string[]
+  readonly emitCheckpoints: boolean
+  /** Sets offsets of the target's groups that nobody reads with. */
+  readonly syncGroupOffsets: boolean
+  /** How often groups are asked, for both. */
+  readonly checkpointIntervalMs: number
+  readonly emitOffsetSyncs: boolean
+  readonly emitHeartbeats: boolean
+  readonly heartbeatIntervalMs: number
 }
 
 /** A MirrorMaker 2 in dedicated mode that copied between the same clusters. */

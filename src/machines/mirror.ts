@@ -1,4 +1,13 @@
-import { assign, enqueueActions, fromPromise, type ParameterizedObject, sendTo, setup } from 'xstate'
+import {
+  type AnyActorRef,
+  assign,
+  enqueueActions,
+  fromPromise,
+  type ParameterizedObject,
+  type SnapshotFrom,
+  sendTo,
+  setup
+} from 'xstate'
 import type {
   FetchAssignment,
   FetchedSlice,
@@ -13,6 +22,7 @@ import type { Codec } from '../records/batch.ts'
 import { type FlowEvent, flowMachine } from './flow.ts'
 import type { PartitionSpec } from './ledger.ts'
 import { type MembershipInput, type MembershipReport, membershipMachine } from './membership.ts'
+import type { OffsetsCommand, OffsetsReport } from './offsets-protocol.ts'
 import { shardMachine } from './shard.ts'
 import type { PartitionFaulted, ShardCommand, ShardReport } from './shard-protocol.ts'
 import type { ShardSettings } from './shard-setup.ts'
@@ -21,8 +31,8 @@ import type { ShardSettings } from './shard-setup.ts'
  * One mirror: a member of a group that hands out shards, one fetcher for all of them, and a shard machine for each.
  *
  * Positions belong to the shards; this machine only decides which shards live, tells them what both clusters hold, and
- * carries fetched slices to them. Draining goes in order: intake stops, the shards commit what they have, the group is
- * left.
+ * carries fetched slices to them. Draining goes in order: intake stops, the shards commit what they have, what is known of
+ * offsets is written down, the group is left.
  */
 export interface MirrorInput {
   readonly shard: ShardSettings
@@ -70,6 +80,8 @@ export interface MirrorContext extends MirrorInput {
   /** Shard by `tp(topic, partition)`. */
   readonly placement: ReadonlyMap<string, number>
   readonly notes: readonly string[]
+  /** What of the offsets for consumers does not work. */
+  readonly offsetNotes: readonly string[]
   /** Both clusters were looked at, at least once. */
   readonly hasLooked: boolean
   /** Why the last look failed. */
@@ -84,12 +96,15 @@ export type MirrorEvent =
   | MembershipReport
   | FetcherReport
   | ShardReport
+  | OffsetsReport
   | FlowEvent
 
 export const shardId = (shard: number) => `shard-${shard}`
 
 const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 5_000
+/** How long what is known of offsets may take to be written down before the group is left all the same. */
+const SETTLING_MS = 3_000
 const unbound = () => Promise.reject(new Error('actor not provided'))
 
 const partitionsOf = (context: MirrorContext, shard: number) =>
@@ -104,6 +119,21 @@ const partitionsFor = (context: MirrorContext, shard: number): ShardCommand => (
 const ownerOf = (context: MirrorContext, { topic, partition }: TopicPartition): number | undefined => {
   const shard = context.placement.get(tp(topic, partition))
   return shard !== undefined && context.shards.includes(shard) ? shard : undefined
+}
+
+/** What the actor that looks after offsets is told of our place in the group. */
+function seatOf(self: AnyActorRef, shards: readonly number[]): OffsetsCommand {
+  const children = self.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>
+  const member: SnapshotFrom<typeof membershipMachine> | undefined = children.membership?.getSnapshot()
+  if (member === undefined) return { type: 'seat.lost' }
+  const { group, memberId, instanceId, generation } = member.context
+  return { type: 'seat.taken', seat: { group, memberId, instanceId, generation }, shards }
+}
+
+/** A defect of what nothing depends on is told, too. */
+function why({ error }: { readonly error: unknown }): string {
+  const { code, message } = toFault(error)
+  return `offsets for consumers are not looked after: ${message} (${code})`
 }
 
 interface ToShard {
@@ -154,6 +184,8 @@ export const mirrorMachine = setup({
     topology: fromTask<void, undefined, never, TopologyReport>(unbound),
     fetcher: fromTask<void, FetcherInput, FetcherCommand, FetcherReport>(unbound),
     meter: fromTask<void, undefined, never, FlowEvent>(unbound),
+    /** Looks after offsets for consumers. Nothing depends on it, and it never fails. */
+    offsets: fromTask<void, undefined, OffsetsCommand, OffsetsReport>(unbound),
     membership: membershipMachine,
     flow: flowMachine,
     shard: shardMachine
@@ -237,10 +269,21 @@ export const mirrorMachine = setup({
       enqueue.stopChild(shardId(shard))
       enqueue({ type: 'keepShards', params: { shards: context.shards.filter((other) => other !== shard) } })
     }),
+    keepOffsetNotes: assign({
+      offsetNotes: (_, { notes }: { readonly notes: readonly string[] }) => notes
+    }),
+    /** Offsets are committed to the group in the name of our place in it. */
+    tellSeat: sendTo(
+      'offsets',
+      ({ self }, { shards }: { readonly shards: readonly number[] }): OffsetsCommand => seatOf(self, shards)
+    ),
+    tellSeatLost: sendTo('offsets', { type: 'seat.lost' }),
+    finishOffsets: sendTo('offsets', { type: 'finish' }),
     leaveGroup: sendTo('membership', { type: 'leave' }),
     passToFlow: sendTo('flow', ({ event }) => event)
   },
   delays: {
+    settling: SETTLING_MS,
     backoff: ({ context }) => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(context.failures, 10))
   }
 }).createMachine({
@@ -251,6 +294,7 @@ export const mirrorMachine = setup({
     partitions: [],
     placement: new Map(),
     notes: [],
+    offsetNotes: [],
     hasLooked: false,
     lookFault: undefined,
     failures: 0,
@@ -277,7 +321,12 @@ export const mirrorMachine = setup({
         { src: 'topology', id: 'topology' },
         { src: 'membership', id: 'membership', input: ({ context }) => context.membership, onDone: 'done' },
         { src: 'flow', id: 'flow', input: ({ context }) => context.flow },
-        { src: 'meter', id: 'meter' }
+        { src: 'meter', id: 'meter' },
+        {
+          src: 'offsets',
+          id: 'offsets',
+          onError: { actions: { type: 'keepOffsetNotes', params: ({ event }) => ({ notes: [why(event)] }) } }
+        }
       ],
       on: {
         'topology.seen': { actions: [{ type: 'place', params: ({ event }) => event }, 'informShards'] },
@@ -294,9 +343,11 @@ export const mirrorMachine = setup({
         'membership.lost': {
           actions: [
             { type: 'own', params: { shards: [] } },
+            'tellSeatLost',
             { type: 'keepFault', params: ({ event }) => event }
           ]
         },
+        'offsets.noted': { actions: { type: 'keepOffsetNotes', params: ({ event }) => event } },
         'budget.changed': { actions: 'passToFlow' }
       },
       initial: 'joining',
@@ -308,6 +359,7 @@ export const mirrorMachine = setup({
               target: 'copying',
               actions: [
                 { type: 'own', params: ({ event }) => event },
+                { type: 'tellSeat', params: ({ event }) => event },
                 { type: 'keepFault', params: { fault: undefined } }
               ]
             }
@@ -319,6 +371,7 @@ export const mirrorMachine = setup({
             assignment: {
               actions: [
                 { type: 'own', params: ({ event }) => event },
+                { type: 'tellSeat', params: ({ event }) => event },
                 { type: 'keepFault', params: { fault: undefined } }
               ]
             },
@@ -326,6 +379,7 @@ export const mirrorMachine = setup({
               target: 'joining',
               actions: [
                 { type: 'own', params: { shards: [] } },
+                'tellSeatLost',
                 { type: 'keepFault', params: ({ event }) => event }
               ]
             }
@@ -334,21 +388,29 @@ export const mirrorMachine = setup({
         /** Intake has ended; the shards commit what they hold. The group goes on counting us in. */
         draining: {
           entry: [{ type: 'tellFetcher', params: { type: 'stop' } }, 'drainShards'],
-          always: { guard: 'hasNoShards', target: 'leaving' },
+          always: { guard: 'hasNoShards', target: 'settling' },
           on: {
             'shard.drained': { actions: { type: 'forgetShard', params: ({ event }) => event } },
             'fetch.assign': {},
             'fetch.release': {},
             // Only losses count now.
             assignment: {
-              actions: {
-                type: 'own',
-                params: ({ context, event }) => ({
-                  shards: context.shards.filter((shard) => event.shards.includes(shard))
-                })
-              }
+              actions: [
+                {
+                  type: 'own',
+                  params: ({ context, event }) => ({
+                    shards: context.shards.filter((shard) => event.shards.includes(shard))
+                  })
+                },
+                { type: 'tellSeat', params: ({ event }) => event }
+              ]
             }
           }
+        },
+        settling: {
+          entry: 'finishOffsets',
+          on: { 'offsets.settled': 'leaving', 'fetch.assign': {}, 'fetch.release': {} },
+          after: { settling: 'leaving' }
         },
         leaving: { entry: 'leaveGroup', on: { 'fetch.assign': {}, 'fetch.release': {} } }
       }

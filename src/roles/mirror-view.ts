@@ -114,5 +114,5 @@ function notesOf({ context }: MirrorSnapshot, shards: ReadonlyMap<number, ShardS
   const own = [context.fault, context.lookFault].flatMap((fault) =>
     fault === undefined ? [] : [`${fault.message} (${fault.code})`]
   )
-  return [...own, ...faults, ...context.notes]
+  return [...own, ...faults, ...context.notes, ...context.offsetNotes]
 }

@@ -4,6 +4,8 @@ import { createMembership } from '../actors/kafka/membership.ts'
 import { createMeter } from '../actors/meter.ts'
 import { currentTopic, mirrorPrefix, positionsTopicOf } from '../actors/mirror/current-topic.ts'
 import { Lags } from '../actors/mirror/lags.ts'
+import { OffsetBook } from '../actors/mirror/offsets/book.ts'
+import { createOffsets, offsetsTopicOf } from '../actors/mirror/offsets/offsets.ts'
 import { claimOf } from '../actors/mirror/position-records.ts'
 import { type ClusterIds, prepareMirror } from '../actors/mirror/prepare.ts'
 import { Restorer } from '../actors/mirror/restore.ts'
@@ -17,7 +19,7 @@ import { Fault } from '../errors.ts'
 import { type MirrorInput, mirrorMachine } from '../machines/mirror.ts'
 import { shardMachine } from '../machines/shard.ts'
 import { describeMirror, type MirrorRecord } from './mirror-view.ts'
-import type { Role, RoleContext } from './role.ts'
+import { type Role, type RoleContext, roleNames } from './role.ts'
 
 /**
  * The mirror: topics of one cluster → their copies on another, byte for byte, exactly once.
@@ -107,6 +109,8 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
     },
     now
   })
+  const rulesOf = rulesFor(config.rules)
+  const book = new OffsetBook({ isTracked: (topic) => rulesOf(topic).partitioning === 'preserve' })
   const writer = createWriter({
     target,
     prefix,
@@ -121,6 +125,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
     replication: config.replication,
     claim,
     stats,
+    book,
     log: context.log,
     now
   })
@@ -135,7 +140,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
       }),
       topology: createTopology({
         ...config,
-        rulesOf: rulesFor(config.rules),
+        rulesOf,
         source,
         target,
         planner: (from, signal) => scopes.planner(from, signal),
@@ -146,6 +151,19 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
         now
       }),
       meter: createMeter(context.budget),
+      offsets: createOffsets({
+        config: config.offsets,
+        source,
+        target,
+        book,
+        offsetsTopic: offsetsTopicOf(prefix),
+        replication: config.replication,
+        isWhole: (topic) => rulesOf(topic).filter === undefined,
+        isOwn: (group) => roleNames.some((role) => group.startsWith(`${context.config.name}.${role}.`)),
+        confirm,
+        log: context.log,
+        now
+      }),
       fetcher,
       membership,
       shard: shardMachine.provide({ actors: { writer } })

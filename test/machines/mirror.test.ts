@@ -52,6 +52,8 @@ const doubt = new Fault('unreachable', 'no broker', { retryable: true })
 
 const alphabet: readonly { readonly type: string }[] = [
   { type: 'drain' },
+  { type: 'offsets.settled' },
+  { type: 'offsets.noted', notes: ['a note'] } as { type: string },
   seen,
   { ...seen, partitions: [placed('a', 0)] } as { type: string },
   fetched,
@@ -148,7 +150,8 @@ test('a shard that the group took away is stopped at once and no longer fetched'
   })
   expect(liveShards(next)).toEqual(['shard-1'])
   expect(sent.map(({ to, type, partitions }) => [to, type, partitions?.map(({ topic }) => topic)])).toEqual([
-    ['fetcher', 'release', ['a']]
+    ['fetcher', 'release', ['a']],
+    ['offsets', 'seat.lost', undefined]
   ])
 })
 
@@ -168,5 +171,9 @@ test('a new shard learns its partitions as soon as it lives', () => {
   const { sent } = play(running(), { type: 'assignment', generation: 2, shards: [0, 1, 2] } as {
     type: string
   })
-  expect(sent).toEqual([{ to: 'shard-2', type: 'partitions.changed', partitions: [] }])
+  expect(sent).toEqual([
+    { to: 'shard-2', type: 'partitions.changed', partitions: [] },
+    // The membership machine of this test never joined.
+    { to: 'offsets', type: 'seat.lost' }
+  ])
 })

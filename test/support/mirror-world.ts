@@ -17,6 +17,16 @@ export const mirrorConfig: MirrorConfig = {
   syncAcls: false,
   rules: [],
   delivery: 'exactly-once',
+  offsets: {
+    groups: ['.*'],
+    groupsExclude: [],
+    emitCheckpoints: false,
+    syncGroupOffsets: false,
+    checkpointIntervalMs: 50,
+    emitOffsetSyncs: false,
+    emitHeartbeats: false,
+    heartbeatIntervalMs: 50
+  },
   commitIntervalMs: 30,
   commitBytes: 1 << 20,
   shards: 4,

@@ -36,13 +36,14 @@ export function createCommitter({ cluster, intervalMs, onFailure }: CommitterOpt
       if (seat === undefined || noted.size === 0 || signal.aborted) continue
       const offsets = [...noted.values()]
       noted.clear()
-      await commit(cluster, seat, offsets, signal).catch(onFailure)
+      await commitOffsets(cluster, seat, offsets, signal).catch(onFailure)
     }
     report({ type: 'offsets.settled' })
   })
 }
 
-async function commit(
+/** Commits offsets on a connection of their own. Rejects when any of them is refused. */
+export async function commitOffsets(
   cluster: Cluster,
   seat: CommitterSeat,
   offsets: readonly GroupOffset[],

@@ -27,6 +27,8 @@ import { fromTask, type TaskScope } from '../task.ts'
 import { type DeadLetterOptions, ensureDeadLetters } from './dead-letters.ts'
 import { failuresOf } from './failures.ts'
 import { type CopiedBatch, Intake, type Load } from './intake.ts'
+import type { OffsetBook } from './offsets/book.ts'
+import { Landings } from './offsets/landings.ts'
 import { type Claim, encodeClaim, encodePosition } from './position-records.ts'
 import type { Restorer } from './restore.ts'
 import type { MirrorStats } from './stats.ts'
@@ -52,6 +54,8 @@ export interface WriterOptions {
   readonly replication: number
   readonly claim: () => Claim
   readonly stats: MirrorStats
+  /** Is told where the records went. */
+  readonly book: OffsetBook
   readonly log: Pick<Logger, 'warn' | 'error'>
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -78,6 +82,7 @@ class ShardWriter {
   readonly #report: (event: WriterReport) => void
   readonly #session: ProducerSession
   readonly #intake: Intake
+  readonly #landings: Landings
   /** Topics for dead letters that may be missing still. */
   readonly #unmade = new Set<string>()
   /** What the next `produce` is about. */
@@ -92,6 +97,8 @@ class ShardWriter {
     this.#options = options
     this.#intake = new Intake(options.stats.counters, options.deadLetters)
     this.#shard = input.shard
+    const { book, delivery } = options
+    this.#landings = new Landings({ book, shard: input.shard, delivery })
     this.#signal = signal
     this.#report = report
     this.#session = this.#newSession()
@@ -152,6 +159,7 @@ class ShardWriter {
         }
         for (const expected of command.partitions) this.#tellJump(expected)
         this.#intake.expect(command.partitions)
+        this.#landings.expect(command.partitions)
         break
       case 'forget':
         this.#intake.forget(command.partitions)
@@ -245,6 +253,7 @@ class ShardWriter {
     this.#load = nothing
     try {
       const results = await this.#session.produce(batches, this.#signal)
+      this.#landings.acknowledged(batches, results)
       const failures = failuresOf(results, batches)
       if (failures.length > 0) {
         this.#tellAcknowledged(results, batches)
@@ -275,6 +284,7 @@ class ShardWriter {
     this.#options.stats.committing(this.#shard, { positions, ...this.#written })
     await this.#session.commit(this.#signal)
     this.#options.stats.committed(this.#shard)
+    this.#landings.committed(positions)
     this.#isClaimed = true
     this.#written = { records: 0, bytes: 0 }
     this.#report({ type: 'writer.committed', tookMs: performance.now() - startedAt })

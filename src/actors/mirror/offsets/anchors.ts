@@ -44,14 +44,11 @@ export class Anchors {
     this.#thin()
   }
 
-  /** Takes in what the topic has; what was added since the start comes last. */
+  /** Takes in what the topic has, but for what was dropped here and is still to be dropped there. */
   restore(stored: readonly Anchor[]): void {
-    const [first] = this.#all
-    const isBefore = ({ source, target }: Anchor) =>
-      first === undefined || (source < first.source && target <= first.target)
-    const sorted = stored.toSorted((a, b) => a.source - b.source)
-    this.discard(sorted.filter((anchor) => !isBefore(anchor)))
-    this.#all = [...sorted.filter(isBefore), ...this.#all]
+    const mine = new Set(this.#all.map(({ source }) => source))
+    const others = stored.filter(({ source }) => !mine.has(source) && !this.#changes.has(source))
+    this.#all = [...this.#all, ...others].sort((a, b) => a.source - b.source)
     this.#thin()
   }
 

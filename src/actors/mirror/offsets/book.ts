@@ -18,8 +18,7 @@ export interface BookOptions {
 export interface Page extends TopicPartition {
   readonly targetTopic: string
   readonly isTracked: boolean
-  /** The shard whose writer copies it; undefined while none of ours does. */
-  readonly shard: number | undefined
+  readonly shard: number
   readonly ranges: OffsetRanges
   readonly anchors: Anchors
   readonly ids: TopicIds
@@ -49,6 +48,7 @@ export class OffsetBook {
   readonly #rangesMax: number
   #limit: number
   readonly #pages = new Map<string, Draft>()
+  #owned: ReadonlySet<number> = new Set()
   #ranges = 0
 
   constructor({ isTracked, rangesMax = RANGES_MAX }: BookOptions) {
@@ -62,14 +62,19 @@ export class OffsetBook {
     return this.#ranges
   }
 
+  /** These shards are ours now: what is told of others may be out of date. */
+  own(shards: readonly number[]): void {
+    this.#owned = new Set(shards)
+  }
+
   /** Those that are copied here. */
   pages(): Page[] {
-    return [...this.#pages.values()].filter(({ shard }) => shard !== undefined)
+    return [...this.#pages.values()].filter(({ shard }) => this.#owned.has(shard))
   }
 
   page({ topic, partition }: TopicPartition): Page | undefined {
     const page = this.#pages.get(tp(topic, partition))
-    return page?.shard === undefined ? undefined : page
+    return page !== undefined && this.#owned.has(page.shard) ? page : undefined
   }
 
   /** A writer begins to copy a partition at a source offset. */
@@ -77,11 +82,11 @@ export class OffsetBook {
     const { topic, partition, targetTopic } = place
     const key = tp(topic, partition)
     const known = this.#pages.get(key)
-    if (known?.ranges.next === offset && known.targetTopic === targetTopic) {
-      known.shard = shard
-      return
-    }
+    if (known?.ranges.next === offset && known.targetTopic === targetTopic && known.shard === shard) return
     this.#ranges -= known?.ranges.size ?? 0
+    const anchors = known?.targetTopic === targetTopic ? known.anchors : new Anchors()
+    // What was copied from here on is copied once more, or it was another log.
+    anchors.dropFrom(offset + 1)
     this.#pages.set(key, {
       topic,
       partition,
@@ -89,17 +94,12 @@ export class OffsetBook {
       shard,
       isTracked: this.#isTracked(topic),
       ranges: new OffsetRanges(offset),
-      anchors: new Anchors(),
-      ids: { sourceId: undefined, targetId: undefined },
+      anchors,
+      ids: known?.ids ?? { sourceId: undefined, targetId: undefined },
       begunAt: offset,
       // Whoever copied meanwhile may have added some.
       isRestored: false
     })
-  }
-
-  /** A writer has ended. What it told stands, and is gone on from when nobody copied more meanwhile. */
-  end(shard: number): void {
-    for (const page of this.#pages.values()) if (page.shard === shard) page.shard = undefined
   }
 
   /** What was copied and will not be taken back. */
@@ -114,6 +114,8 @@ export class OffsetBook {
       page.ranges = new OffsetRanges(ranges.from)
     }
     if (page.isTracked) {
+      const { from, targetStart } = ranges
+      if (targetStart !== undefined) page.anchors.add({ source: from, target: targetStart })
       for (const { source, target } of ranges.all()) page.anchors.add({ source, target })
       page.ranges.join(ranges)
       page.ranges.trim(PARTITION_RANGES_MAX)
@@ -141,8 +143,8 @@ export class OffsetBook {
 
   /** Leaves each partition its share. */
   #shrink(): void {
-    for (const [key, { shard }] of this.#pages) if (shard === undefined) this.#pages.delete(key)
-    const share = Math.max(0, Math.floor(this.#rangesMax / this.#pages.size) - SLACK)
+    for (const [key, { shard }] of this.#pages) if (!this.#owned.has(shard)) this.#pages.delete(key)
+    const share = Math.max(0, Math.floor(this.#rangesMax / Math.max(1, this.#pages.size)) - SLACK)
     this.#ranges = 0
     for (const { ranges } of this.#pages.values()) {
       ranges.trim(share)

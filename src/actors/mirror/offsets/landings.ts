@@ -69,11 +69,6 @@ export class Landings {
     }
   }
 
-  /** The writer has ended. */
-  close(): void {
-    this.#options.book.end(this.#options.shard)
-  }
-
   #tell(open: Open, record?: PositionRecord): void {
     const { topic, partition, ranges } = open
     this.#options.book.landed({ topic, partition, ranges, ...(record && { ids: idsOf(record) }) })

@@ -1,3 +1,4 @@
+import { heartbeatsTopic } from '../../../config/naming.ts'
 import { Fault } from '../../../errors.ts'
 import type { Record } from '../../../records/record.ts'
 import { type TopicPartition, tp } from '../../kafka/topic-partition.ts'
@@ -14,7 +15,7 @@ export const mm2Topics = {
   offsetSyncs: (alias: string) => `mm2-offset-syncs.${alias}.internal`,
   /** On the target, one partition. */
   checkpoints: (source: string) => `${source}.checkpoints.internal`,
-  heartbeats: 'heartbeats',
+  heartbeats: heartbeatsTopic,
   /** What MirrorMaker 2 calls the copy of the source's heartbeats on the target. */
   copiedHeartbeats: (source: string) => `${source}.heartbeats`,
   /** On the target: how far its tasks have come. */

@@ -21,6 +21,7 @@ export interface TranslatorOptions {
   readonly isWhole: (topic: string) => boolean
 }
 
+const EARLIEST = -2
 /** Scans that are remembered: groups that are behind come through a stretch slowly. */
 const SCANS_MAX = 32
 
@@ -55,12 +56,46 @@ export class Translator {
     if (end !== undefined && offset >= ranges.from) {
       return { target: end, isExact: offset <= ranges.next }
     }
-    if (lower === undefined) return undefined
-    if (lower.source === offset) return { target: lower.target, isExact: true }
     const last = end === undefined ? undefined : { source: ranges.from, target: end }
     const upper = nearest(anchors.above(offset), last)
-    const found = upper && (await this.#scanned(chart, lower, upper, signal))
-    return found?.translate(offset) ?? { target: lower.target, isExact: false }
+    if (lower === undefined) return upper && this.#fromStart(chart, upper, offset, signal)
+    if (lower.source === offset) return { target: lower.target, isExact: true }
+    const found = upper && (await this.#between(chart, lower, upper, offset, signal))
+    return found ?? { target: lower.target, isExact: false }
+  }
+
+  /**
+   * Before the first anchor. A target that has everything since its first offset, and as many records as the source, has
+   * the same ones: whatever the source has lost since, or was there twice, would make it more.
+   */
+  async #fromStart(
+    chart: Chart,
+    upper: Anchor,
+    offset: number,
+    signal: AbortSignal
+  ): Promise<Translation | undefined> {
+    const { topic, partition, targetTopic } = chart
+    const start = async (cluster: Cluster, name: string) =>
+      (await cluster.listOffsets([{ topic: name, partition, timestamp: EARLIEST }], 0, signal)).get(
+        tp(name, partition)
+      )
+    const { source, target } = this.#options
+    const [here, there] = await Promise.all([start(source, topic), start(target, targetTopic)])
+    if (here === undefined || there !== 0 || offset < here) return undefined
+    return this.#between(chart, { source: here, target: there }, upper, offset, signal)
+  }
+
+  /** Exactly, or `undefined`. */
+  async #between(
+    chart: Chart,
+    lower: Anchor,
+    upper: Anchor,
+    offset: number,
+    signal: AbortSignal
+  ): Promise<Translation | undefined> {
+    const ranges = await this.#scanned(chart, lower, upper, signal)
+    // Where there is no record at all, the next one is the first behind.
+    return ranges && (ranges.translate(offset) ?? { target: upper.target, isExact: true })
   }
 
   async #scanned(

@@ -13,6 +13,7 @@ import { SCOPE_KEY } from '../position-records.ts'
  *      "topics":[".*"],"exclude":[],"naming":{"type":"identity"},"origins":["aws."],"upstream":[…]}
  */
 const cluster = z.object({ key: z.string(), name: z.string() })
+const heartbeats = z.string().optional()
 const scope = z.object({
   mirror: z.string(),
   from: cluster,
@@ -20,9 +21,9 @@ const scope = z.object({
   topics: z.array(z.string()),
   exclude: z.array(z.string()),
   naming: z.discriminatedUnion('type', [
-    z.object({ type: z.literal('identity') }),
+    z.object({ type: z.literal('identity'), heartbeats }),
     z.object({ type: z.literal('prefix'), prefix: z.string() }),
-    z.object({ type: z.literal('map'), names: z.record(z.string(), z.string()) })
+    z.object({ type: z.literal('map'), names: z.record(z.string(), z.string()), heartbeats })
   ]),
   origins: z.array(z.string())
 })

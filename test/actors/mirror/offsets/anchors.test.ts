@@ -45,23 +45,26 @@ test('however long a log is, its anchors are few, spread over all of it, and the
   expect(anchors.above(sources[3] ?? 0)?.source).toBe(sources[4])
 })
 
-test('what was stored comes before what was added since; what contradicts it is taken out of the topic', () => {
+test('what is stored is taken in, but for what was dropped since; what is not true any more leaves the topic', () => {
   const anchors = new Anchors()
-  anchors.add({ source: 100_000, target: 50_000 })
-  anchors.takeChanges()
   const of = (source: number, target: number) => ({ source, target })
+  anchors.add(of(100_000, 50_000))
+  anchors.add(of(110_000, 55_000))
+  anchors.takeChanges()
+  anchors.dropFrom(105_000)
   anchors.restore([
     of(40_000, 20_000),
     of(0, 0),
-    of(90_000, 60_000),
-    of(120_000, 70_000),
-    of(100_000, 50_000)
+    of(110_000, 55_000),
+    of(100_000, 50_000),
+    of(105_000, 52_000)
   ])
-  expect([0, 39_999, 40_000, 99_999, 100_000].map((one) => anchors.below(one)?.source)).toEqual([
-    0, 0, 40_000, 40_000, 100_000
+  expect([0, 39_999, 40_000, 99_999, 100_000, 200_000].map((one) => anchors.below(one)?.source)).toEqual([
+    0, 0, 40_000, 40_000, 100_000, 105_000
   ])
+  anchors.discard([of(120_000, 1), of(105_000, 52_000)])
   expect([...anchors.takeChanges()]).toEqual([
-    [90_000, null],
+    [110_000, null],
     [120_000, null]
   ])
 })

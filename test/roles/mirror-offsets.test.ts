@@ -1,0 +1,380 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { describeGroup, groupOffsets, setGroupOffsets } from '../../src/actors/kafka/groups.ts'
+import { readInternal } from '../../src/actors/kafka/positions.ts'
+import { tp } from '../../src/actors/kafka/topic-partition.ts'
+import {
+  type Checkpoint,
+  decodeCheckpoint,
+  decodeHeartbeat,
+  decodeOffsetSync
+} from '../../src/actors/mirror/offsets/mm2-formats.ts'
+import type { MirrorConfig, OffsetsConfig } from '../../src/config.ts'
+import type { DecodedRecord } from '../../src/records/record.ts'
+import { KafkaWorld, type RunningRole, type Side, until } from '../support/kafka-world.ts'
+import { copied, produceSome, produceTransactions, seeded, startMirror } from '../support/mirror-world.ts'
+
+// On a machine under full load.
+vi.setConfig({ testTimeout: 120_000 })
+
+/** Offsets for consumers that change from the source to the target. */
+let world: KafkaWorld
+beforeEach(async () => {
+  world = await KafkaWorld.start()
+  await world.createTopic('source', 'hybrid', 4)
+})
+afterEach(() => world.stop())
+
+const quiet: OffsetsConfig = {
+  groups: ['.*'],
+  groupsExclude: ['console-.*'],
+  emitCheckpoints: false,
+  syncGroupOffsets: false,
+  checkpointIntervalMs: 50,
+  emitOffsetSyncs: false,
+  emitHeartbeats: false,
+  heartbeatIntervalMs: 50
+}
+
+const start = (offsets: Partial<OffsetsConfig>, more: Partial<MirrorConfig> = {}): RunningRole =>
+  startMirror(world, { ...more, offsets: { ...quiet, ...offsets } })
+
+const signal = () => AbortSignal.timeout(20_000)
+
+/** The records of one partition, with their offsets; none where there is no such topic. */
+async function recordsOf(side: Side, topic: string, partition: number): Promise<DecodedRecord[]> {
+  const cluster = world.clusters[side]
+  const found = (await cluster.metadata(signal(), [topic])).topics.get(topic)
+  const records: DecodedRecord[] = []
+  if (found?.error !== 0) return records
+  const onRecord = (record: DecodedRecord) => records.push(record)
+  await readInternal({ cluster, topic, partition, signal: signal(), transactionTimeoutMs: 20_000, onRecord })
+  return records
+}
+
+/** The last checkpoints of a group, by the target's partitions. */
+async function checkpointsOf(group: string): Promise<Map<string, Checkpoint>> {
+  const records = await recordsOf('target', 'source.checkpoints.internal', 0)
+  const all = records.map(decodeCheckpoint).filter((one) => one.group === group)
+  return new Map(all.map((one) => [tp(one.topic, one.partition), one]))
+}
+
+/** Checkpoints of a group for all these offsets of the source. */
+async function translated(group: string, offsets: readonly number[]): Promise<Checkpoint[]> {
+  let found: Checkpoint[] = []
+  const look = async () => {
+    found = [...(await checkpointsOf(group)).values()].sort((a, b) => a.partition - b.partition)
+  }
+  const isThere = () => offsets.every((offset, partition) => found[partition]?.upstream === offset)
+  await untilAsync(look, isThere, () => `${group} at ${offsets}: ${JSON.stringify(found)}`)
+  return found
+}
+
+async function untilAsync(look: () => Promise<void>, fits: () => boolean, seen: () => string) {
+  let isLooking = false
+  const again = async () => {
+    isLooking = true
+    await look().finally(() => {
+      isLooking = false
+    })
+  }
+  let failure: unknown
+  await until(
+    () => {
+      if (failure !== undefined) throw failure
+      if (fits()) return true
+      if (!isLooking) {
+        again().catch((error: unknown) => {
+          failure = error
+        })
+      }
+      return false
+    },
+    seen,
+    40_000
+  )
+}
+
+const commit = (side: Side, group: string, topic: string, offsets: readonly number[]) =>
+  setGroupOffsets(
+    world.clusters[side],
+    group,
+    offsets.map((offset, partition) => ({ topic, partition, offset })),
+    signal()
+  )
+
+const textOf = ({ key, value }: DecodedRecord) => `${key} ${value}`
+
+/** How many records of the copy, from a checkpoint on, had been read on the source before. Fails when one is skipped. */
+async function repeatedBehind(checkpoint: Checkpoint, topic = checkpoint.topic): Promise<number> {
+  const { partition, upstream, downstream } = checkpoint
+  const unread = (await recordsOf('source', topic, partition)).filter(({ offset }) => offset >= upstream)
+  const behind = (await recordsOf('target', checkpoint.topic, partition)).filter(
+    ({ offset }) => offset >= downstream
+  )
+  const repeated = behind.length - unread.length
+  expect(repeated, `${JSON.stringify(checkpoint)} skips none`).toBeGreaterThanOrEqual(0)
+  expect(behind.slice(repeated).map(textOf)).toEqual(unread.map(textOf))
+  return repeated
+}
+
+/** Some offset of each partition: of a record, a marker, what was aborted, or the end. */
+async function somewhere(random: () => number): Promise<number[]> {
+  const ends = await world.ends('source', ['hybrid'])
+  return [0, 1, 2, 3].map((partition) =>
+    Math.floor(random() * ((ends.get(tp('hybrid', partition)) ?? 0) + 1))
+  )
+}
+
+test.each(['exactly-once', 'at-least-once'] as const)(
+  'checkpoints point exactly at the next record, also those made by another process: %s',
+  async (delivery) => {
+    const random = seeded()
+    await produceTransactions(world, 'hybrid', 6, 60)
+    const first = start({ emitCheckpoints: true }, { delivery, naming: { type: 'prefix', prefix: 'x.' } })
+    await copied(world, first, 'hybrid')
+    for (let n = 0; n < 4; n++) {
+      const offsets = await somewhere(random)
+      await commit('source', `group-${n}`, 'hybrid', offsets)
+      for (const checkpoint of await translated(`group-${n}`, offsets)) {
+        expect(checkpoint.topic).toBe('x.hybrid')
+        expect(await repeatedBehind(checkpoint, 'hybrid')).toBe(0)
+      }
+    }
+    await first.drain()
+    // The next process knows nothing but the anchors: it has to read both logs.
+    const next = start({ emitCheckpoints: true }, { delivery, naming: { type: 'prefix', prefix: 'x.' } })
+    const before = await somewhere(random)
+    await commit('source', 'later', 'hybrid', before)
+    for (const checkpoint of await translated('later', before)) {
+      expect(await repeatedBehind(checkpoint, 'hybrid')).toBe(0)
+    }
+    await produceTransactions(world, 'hybrid', 4, 40)
+    await copied(world, next, 'hybrid')
+    const after = await somewhere(random)
+    await commit('source', 'last', 'hybrid', after)
+    for (const checkpoint of await translated('last', after)) {
+      expect(await repeatedBehind(checkpoint, 'hybrid')).toBe(0)
+    }
+    expect(next.view().notes).toEqual([])
+  }
+)
+
+test('whatever becomes of transactions, what was taken back is never told', async () => {
+  const random = seeded()
+  const { faults } = world.brokers.target
+  const mirror = start({ emitCheckpoints: true })
+  await mirror.until(({ ready }) => ready)
+  for (const [subject, action] of [
+    [/^EndTxn/, { type: 'lose-reply' }],
+    [/^EndTxn/, { type: 'fail-before' }],
+    [/^Produce hybrid/, { type: 'lose-reply' }],
+    [/^Append hybrid-1/, { type: 'answer', code: 19 }]
+  ] as const) {
+    faults.add({ subject, action, after: 1, times: 2 })
+    await produceTransactions(world, 'hybrid', 2, 30)
+    await copied(world, mirror, 'hybrid')
+    const offsets = await somewhere(random)
+    await commit('source', 'reader', 'hybrid', offsets)
+    for (const checkpoint of await translated('reader', offsets)) {
+      expect(await repeatedBehind(checkpoint)).toBe(0)
+    }
+  }
+})
+
+test('where records were left out, nothing is skipped, and where the target lost some, neither', async () => {
+  await produceSome(world, 'hybrid', 400)
+  const filter = { topics: ['.*'], filter: 'int(key) % 3 != 0', policies: {} }
+  const first = start({ emitCheckpoints: true }, { rules: [filter] })
+  await copied(world, first, 'hybrid')
+  await commit('source', 'exact', 'hybrid', [50, 51, 52, 53])
+  const isCopied = ({ key }: DecodedRecord) => Number(`${key}`) % 3 !== 0
+  const expectNothingSkipped = async (checkpoint: Checkpoint) => {
+    const { partition, upstream, downstream } = checkpoint
+    const unread = (await recordsOf('source', 'hybrid', partition)).filter(
+      (record) => record.offset >= upstream && isCopied(record)
+    )
+    const behind = (await recordsOf('target', 'hybrid', partition)).filter(
+      ({ offset }) => offset >= downstream
+    )
+    expect(behind.slice(behind.length - unread.length).map(textOf)).toEqual(unread.map(textOf))
+    return behind.length - unread.length
+  }
+  for (const checkpoint of await translated('exact', [50, 51, 52, 53])) {
+    expect(await expectNothingSkipped(checkpoint)).toBe(0)
+  }
+  await first.drain()
+  const next = start({ emitCheckpoints: true }, { rules: [filter] })
+  await commit('source', 'approximate', 'hybrid', [60, 61, 62, 63])
+  for (const checkpoint of await translated('approximate', [60, 61, 62, 63]))
+    await expectNothingSkipped(checkpoint)
+  const admin = world.kafka('target').admin()
+  await admin.connect()
+  await admin.fetchTopicMetadata({ topics: ['hybrid'] })
+  await admin.deleteTopicRecords({ topic: 'hybrid', partitions: [{ partition: 0, offset: '30' }] })
+  await admin.disconnect()
+  await commit('source', 'cut', 'hybrid', [10, 10, 10, 10])
+  const [first0] = await translated('cut', [10, 10, 10, 10])
+  expect(first0?.downstream, 'not below where the log begins').toBeGreaterThanOrEqual(30)
+  expect(next.failure()).toBeUndefined()
+})
+
+test('groups without members are given their offsets, those with members are not, and none is moved back', async () => {
+  await produceSome(world, 'hybrid', 200)
+  await world.createTopic('target', 'hybrid', 4)
+  const offsets = [20, 21, 22, 23]
+  for (const group of ['new', 'ahead', 'busy', 'console-1']) await commit('source', group, 'hybrid', offsets)
+  const consumer = world.kafka('target').consumer({ groupId: 'busy', maxWaitTimeInMs: 50 })
+  await consumer.connect()
+  await consumer.subscribe({ topic: 'hybrid', fromBeginning: true })
+  await consumer.run({ autoCommit: false, eachMessage: async () => {} })
+  await commit('target', 'ahead', 'hybrid', [0, 0, 40, 40])
+  const mirror = start({ syncGroupOffsets: true })
+  await copied(world, mirror, 'hybrid')
+  const given = async (group: string) =>
+    (await groupOffsets(world.clusters.target, group, signal()))
+      .sort((a, b) => a.partition - b.partition)
+      .map(({ offset }) => offset)
+  let found: number[] = []
+  await untilAsync(
+    async () => {
+      found = await given('new')
+    },
+    () => found.length === 4,
+    () => `${found}`
+  )
+  for (const [partition, downstream] of found.entries()) {
+    const checkpoint = {
+      group: '',
+      topic: 'hybrid',
+      partition,
+      upstream: offsets[partition] ?? 0,
+      downstream,
+      metadata: ''
+    }
+    expect(await repeatedBehind(checkpoint)).toBe(0)
+  }
+  found = []
+  await untilAsync(
+    async () => {
+      found = await given('ahead')
+    },
+    () => (found[0] ?? 0) > 0,
+    () => `${found}`
+  )
+  expect(found.slice(2)).toEqual([40, 40])
+  // It reads anew on the source; on the target it stays where it is.
+  await commit('source', 'new', 'hybrid', [1, 1, 1, 1])
+  await commit('source', 'late', 'hybrid', offsets)
+  const before = await given('new')
+  found = []
+  await untilAsync(
+    async () => {
+      found = await given('late')
+    },
+    () => found.length === 4,
+    () => `${found}`
+  )
+  expect(await given('new')).toEqual(before)
+  expect((await describeGroup(world.clusters.target, 'busy', signal())).state).toBe('Stable')
+  expect(await given('busy')).toEqual([])
+  expect(await given('console-1')).toEqual([])
+  await consumer.disconnect()
+})
+
+test('the group of the mirror has its positions on the source, the last ones when it has left', async () => {
+  await produceSome(world, 'hybrid', 80)
+  const mirror = start({})
+  await copied(world, mirror, 'hybrid')
+  let committed: number[] = []
+  const ours = async () => {
+    const found = await groupOffsets(world.clusters.source, 'test.mirror.cloud', signal())
+    committed = found.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+  }
+  await untilAsync(
+    ours,
+    () => committed.length === 4,
+    () => `${committed}`
+  )
+  await produceSome(world, 'hybrid', 40)
+  await copied(world, mirror, 'hybrid')
+  await mirror.drain()
+  await ours()
+  expect(committed).toEqual([...(await world.ends('source', ['hybrid'])).values()])
+})
+
+test('what cannot be written is told, and the copying goes on', async () => {
+  const forbidden = { type: 'answer', code: 29 } as const
+  const always = { times: Number.POSITIVE_INFINITY }
+  world.brokers.target.faults.add({
+    subject: /^Append .*(checkpoints|offsets)\.internal/,
+    action: forbidden,
+    ...always
+  })
+  world.brokers.source.faults.add({
+    subject: /^Append (mm2-offset-syncs|heartbeats)/,
+    action: forbidden,
+    ...always
+  })
+  const refused = world.brokers.source.faults.add({
+    subject: /^OffsetCommit test\.mirror/,
+    action: { type: 'answer', code: 30 },
+    ...always
+  })
+  await produceSome(world, 'hybrid', 40)
+  await commit('source', 'reader', 'hybrid', [1, 1, 1, 1])
+  const mirror = start({ emitCheckpoints: true, emitOffsetSyncs: true, emitHeartbeats: true })
+  await copied(world, mirror, 'hybrid')
+  await mirror.until(({ notes }) => notes.length === 5)
+  expect(
+    mirror
+      .view()
+      .notes.map((note) => note.replace(/:.*/, ''))
+      .sort()
+  ).toEqual([
+    'anchors of offsets cannot be kept on target',
+    'heartbeats cannot be written to source',
+    'offset syncs cannot be written to source',
+    'offsets of groups of source cannot be translated',
+    'our own offsets cannot be committed on source'
+  ])
+  await produceSome(world, 'hybrid', 40)
+  await copied(world, mirror, 'hybrid')
+  expect(refused.hits).toBeGreaterThan(1)
+  world.brokers.target.faults.clear()
+  world.brokers.source.faults.clear()
+  await mirror.until(({ notes }) => notes.length === 0)
+  await translated('reader', [1, 1, 1, 1])
+  expect(mirror.failure()).toBeUndefined()
+  await mirror.drain()
+})
+
+test('offset syncs and heartbeats are those of MirrorMaker 2, and heartbeats arrive under its name', async () => {
+  await produceSome(world, 'hybrid', 40)
+  const naming = { type: 'identity', heartbeats: 'source.heartbeats' } as const
+  const mirror = start({ emitOffsetSyncs: true, emitHeartbeats: true }, { naming })
+  await copied(world, mirror, 'hybrid')
+  let found: number[] = []
+  await untilAsync(
+    async () => {
+      const sizes = [
+        recordsOf('source', 'mm2-offset-syncs.target.internal', 0),
+        recordsOf('source', 'heartbeats', 0),
+        recordsOf('target', 'source.heartbeats', 0)
+      ]
+      found = (await Promise.all(sizes)).map(({ length }) => length)
+    },
+    () => found.length > 0 && found.every((size, index) => size >= (index === 0 ? 4 : 2)),
+    () => `${found}`
+  )
+  const syncs = (await recordsOf('source', 'mm2-offset-syncs.target.internal', 0)).map(decodeOffsetSync)
+  for (const { topic, partition, upstream, downstream } of syncs.filter(({ topic }) => topic === 'hybrid')) {
+    const at = async (side: Side, offset: number) =>
+      (await recordsOf(side, topic, partition)).find((record) => record.offset === offset)
+    const [here, there] = [await at('source', upstream), await at('target', downstream)]
+    expect(here && textOf(here)).toBe(there && textOf(there))
+    expect(here).toBeDefined()
+  }
+  const [beat] = (await recordsOf('target', 'source.heartbeats', 0)).map(decodeHeartbeat)
+  expect(beat).toMatchObject({ source: 'target', target: 'source' })
+  expect(mirror.view().partitions.map(({ topic }) => topic)).toContain('heartbeats')
+})
