@@ -97,6 +97,19 @@ test('a worker that knew the old topic finds that it was moved, and follows', as
   await expectEqual(world, 'hybrid', 'other')
 })
 
+test.each([
+  ['leaders do not know their new partitions yet', /^Append .*positions-1/, { type: 'answer', code: 6 }],
+  ['the answer to the commit is lost', /^EndTxn/, { type: 'lose-reply' }],
+  ['the commit never arrives', /^EndTxn/, { type: 'fail-before' }]
+] as const)('it ends although %s', async (_, subject, action) => {
+  await copyOn(4)
+  const met = world.brokers.target.faults.add({ subject, action, times: 2 })
+  expect(await resharding(6)).toBe(`${prefix}.positions-1.internal`)
+  expect(met.hits).toBe(2)
+  await copyOn(6)
+  await expectEqual(world, 'hybrid', 'other')
+})
+
 test('one that is killed at any step leaves either topic whole, and the next one ends it', async () => {
   await copyOn(4)
   let shards = 4

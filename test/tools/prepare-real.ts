@@ -2,6 +2,7 @@
 import { hasHive, prepareHive } from '../real/hive.ts'
 import { hasKafka, kafkaLibraries, oldestKafka } from '../real/kafka.ts'
 import { hasMinio, minioBinary } from '../real/minio.ts'
+import { hasMirrorMaker, mirrorMakerLibraries } from '../real/mirrormaker.ts'
 import { hasMoto, motoPackages } from '../real/moto.ts'
 import { hasVersitygw, versitygwBinary } from '../real/versitygw.ts'
 
@@ -9,4 +10,5 @@ if (hasHive) await prepareHive()
 if (hasKafka) await kafkaLibraries(oldestKafka)
 if (hasMinio) await minioBinary()
 if (hasVersitygw) await versitygwBinary()
+if (hasMirrorMaker) await mirrorMakerLibraries()
 if (hasMoto) await motoPackages()

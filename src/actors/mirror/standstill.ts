@@ -1,3 +1,4 @@
+import type { Fault } from '../../errors.ts'
 import type { Delivery } from '../../machines/shard-setup.ts'
 import { encodeBatch, type Record } from '../../records/record.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -6,6 +7,7 @@ import { IdempotentSession } from '../kafka/idempotent.ts'
 import { type ProducerSession, TransactionSession } from '../kafka/producer.ts'
 import { type TopicPartition, tp } from '../kafka/topic-partition.ts'
 import { fenceIds } from '../kafka/transactional-ids.ts'
+import { retrying } from '../kafka/waiting.ts'
 import { emptyRecords, readShard, type ShardRecords } from './shard-records.ts'
 
 export interface StandstillOptions {
@@ -103,7 +105,24 @@ async function readAll(options: StandstillOptions, signal: AbortSignal): Promise
   return all
 }
 
+/** Tries again, in a new transaction, what passes by itself: the leaders of a topic that is new may not know it yet. */
 async function writeAll(
+  options: StandstillOptions,
+  session: ProducerSession,
+  lock: GroupLock,
+  records: readonly PlacedRecord[],
+  signal: AbortSignal
+): Promise<void> {
+  const attempt = async () => {
+    await session.fence(signal)
+    await writeOnce(options, session, lock, records, signal)
+    // Answered when the markers are written: from then on whoever looks sees what was committed.
+    await session.fence(signal)
+  }
+  await retrying(attempt, signal, options.target.requestTimeoutMs)
+}
+
+async function writeOnce(
   { positionsTopic }: StandstillOptions,
   session: ProducerSession,
   lock: GroupLock,
@@ -113,16 +132,21 @@ async function writeAll(
   const places = new Map(
     records.map(({ topic, partition }) => [tp(topic, partition), { topic, partition }])
   ).values()
-  for (const { fault } of await session.add([...places], signal)) if (fault !== undefined) throw fault
+  throwFirst(await session.add([...places], signal))
   // Whether the whole has been written is told by the first partition, even where there are no transactions.
   const isLast = ({ topic, partition }: TopicPartition) => topic === positionsTopic && partition === 0
   for (const some of [records.filter((one) => !isLast(one)), records.filter(isLast)]) {
-    for (const { fault } of await session.produce(inBatches(some), signal)) if (fault) throw fault
+    throwFirst(await session.produce(inBatches(some), signal))
   }
   await lock.confirm(signal)
   await session.commit(signal)
-  // Answered when the markers are written: from then on whoever looks sees what was committed.
-  await session.fence(signal)
+}
+
+/** What was not sent, because something before it had failed, is to blame for nothing. */
+function throwFirst(results: readonly { readonly fault: Fault | undefined }[]): void {
+  const faults = results.flatMap(({ fault }) => (fault === undefined ? [] : [fault]))
+  const fault = faults.find(({ code }) => code !== 'not-sent') ?? faults[0]
+  if (fault !== undefined) throw fault
 }
 
 function inBatches(records: readonly PlacedRecord[]) {
