@@ -11,8 +11,8 @@ export interface LandingsOptions {
   readonly delivery: Delivery
 }
 
-/** A batch that was sent. */
-export interface Sent {
+/** A batch that was sent, to wherever it was sent. */
+export interface Sent extends TopicPartition {
   /** Under the source's name. */
   readonly source: TopicPartition
   /** Where its records come from, in their order: runs of offsets of the source. */
@@ -38,7 +38,8 @@ export class Landings {
     const { book, shard } = this.#options
     for (const { topic, partition, targetTopic, offset } of partitions) {
       book.begin(shard, { topic, partition, targetTopic }, offset)
-      this.#partitions.set(tp(topic, partition), { topic, partition, ranges: new OffsetRanges(offset) })
+      const open = { topic, partition, targetTopic, ranges: new OffsetRanges(offset) }
+      this.#partitions.set(tp(topic, partition), open)
     }
   }
 
@@ -50,7 +51,7 @@ export class Landings {
     for (const [index, one] of sent.entries()) {
       const open = this.#partitions.get(sourceOf(one))
       const { baseOffset = -1 } = results[index] ?? {}
-      if (open === undefined || failed.has(sourceOf(one))) continue
+      if (open === undefined || failed.has(sourceOf(one)) || !isCopy(one, open)) continue
       // A batch of which the broker does not tell where it lies: what is known begins behind it.
       if (baseOffset < 0) open.ranges = new OffsetRanges(endOf(one))
       else put(open.ranges, one, baseOffset)
@@ -77,8 +78,14 @@ export class Landings {
 }
 
 interface Open extends TopicPartition {
+  readonly targetTopic: string
   /** Since what was told last. */
   ranges: OffsetRanges
+}
+
+/** A dead letter, for one, is where no reader of the copy finds it. */
+function isCopy({ topic, partition }: Sent, open: Open): boolean {
+  return topic === open.targetTopic && partition === open.partition
 }
 
 function put(ranges: OffsetRanges, { origins }: Sent, baseOffset: number): void {

@@ -13,7 +13,7 @@ function expectation(offset: number, partition = 0): Expectation {
 }
 
 const batch = (offset: number, count: number, partition = 0) => {
-  return { source: { topic: 't', partition }, origins: [{ offset, count }] }
+  return { topic: 'x.t', partition, source: { topic: 't', partition }, origins: [{ offset, count }] }
 }
 const answer = (baseOffset: number, fault?: Fault, partition = 0) => {
   return { topic: 'x.t', partition, baseOffset, error: 0, fault }
@@ -73,6 +73,18 @@ test('a batch of unknown place, and what others copied meanwhile, are not taken 
   later.expect([expectation(50)])
   expect(book.page(place)).toMatchObject({ isRestored: false, begunAt: 50 })
   expect(target(book, 25)).toBeUndefined()
+})
+
+test('what went elsewhere, as dead letters do, counts as left out', () => {
+  const book = bookOf()
+  const landings = new Landings({ book, shard: 0, delivery: 'exactly-once' })
+  landings.expect([expectation(0)])
+  landings.acknowledged(
+    [batch(0, 3), { ...batch(3, 1), topic: 'dead' }, batch(4, 3)],
+    [answer(10), answer(700), answer(13)]
+  )
+  landings.committed([position(8)])
+  expect([2, 3, 4, 7].map((source) => target(book, source))).toEqual([12, 13, 13, 16])
 })
 
 test('anchors of another topic of the same name are given up', () => {
