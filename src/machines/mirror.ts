@@ -18,10 +18,9 @@ import type {
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
-import type { Codec } from '../records/batch.ts'
 import { type FlowEvent, flowMachine } from './flow.ts'
-import type { PartitionSpec } from './ledger.ts'
 import { type MembershipInput, type MembershipReport, membershipMachine } from './membership.ts'
+import type { PlacedPartition, TopologyReport, TopologySeen } from './mirror-protocol.ts'
 import type { OffsetsCommand, OffsetsReport } from './offsets-protocol.ts'
 import { shardMachine } from './shard.ts'
 import type { PartitionFaulted, ShardCommand, ShardReport } from './shard-protocol.ts'
@@ -39,38 +38,6 @@ export interface MirrorInput {
   readonly membership: MembershipInput
   readonly fetcher: FetcherInput
   readonly flow: { readonly limitBytes: number }
-}
-
-/** A partition that the mirror copies, and the shard it belongs to. */
-export interface PlacedPartition extends PartitionSpec {
-  readonly shard: number
-  /** Where the source's log ends, open transactions included; -1 when unknown. */
-  readonly highWatermark: number
-  /** What the target keeps batches in, when that is not what they came in. */
-  readonly targetCodec?: Codec
-  /** What keeps its last stable offset from moving for long: it is copied up to there. */
-  readonly stuck?: Stuck
-}
-
-/** An open transaction that nobody seems to end. */
-export interface Stuck {
-  /** The last stable offset. */
-  readonly offset: number
-  readonly reason: string
-  /** Milliseconds since 1970. */
-  readonly since: number
-}
-
-export type TopologyReport =
-  | TopologySeen
-  /** A cluster could not be asked: what was seen before stands. */
-  | { readonly type: 'topology.failed'; readonly fault: Fault }
-
-export interface TopologySeen {
-  readonly type: 'topology.seen'
-  readonly partitions: readonly PlacedPartition[]
-  /** What an operator should know about topics, for example that the target cannot keep timestamps. */
-  readonly notes: readonly string[]
 }
 
 export interface MirrorContext extends MirrorInput {

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { initialTransition, type SnapshotFrom, transition } from 'xstate'
 import type { FetcherInput } from '../../src/actors/kafka/fetcher.ts'
 import { Fault } from '../../src/errors.ts'
-import { type MirrorInput, mirrorMachine, type PlacedPartition } from '../../src/machines/mirror.ts'
+import { type MirrorInput, mirrorMachine } from '../../src/machines/mirror.ts'
+import type { PlacedPartition } from '../../src/machines/mirror-protocol.ts'
 import { plainRules } from '../../src/machines/topic-rules.ts'
 
 type State = SnapshotFrom<typeof mirrorMachine>

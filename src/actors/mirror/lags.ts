@@ -1,4 +1,4 @@
-import type { PlacedPartition } from '../../machines/mirror.ts'
+import type { PlacedPartition } from '../../machines/mirror-protocol.ts'
 import type { PositionRecord } from '../../machines/shard-protocol.ts'
 import { firstTimestamp } from '../../records/batch.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'

@@ -1,5 +1,5 @@
 import type { Positions } from '../../machines/ledger.ts'
-import type { PlacedPartition } from '../../machines/mirror.ts'
+import type { PlacedPartition } from '../../machines/mirror-protocol.ts'
 import type { PositionRecord } from '../../machines/shard-protocol.ts'
 import { at, bit } from '../../records/batch.ts'
 import { tp } from '../kafka/topic-partition.ts'

@@ -1,5 +1,5 @@
 import { type Fault, toFault } from '../../errors.ts'
-import type { PlacedPartition, TopologyReport } from '../../machines/mirror.ts'
+import type { PlacedPartition, TopologyReport } from '../../machines/mirror-protocol.ts'
 import { shardOf } from '../kafka/assignor.ts'
 import { Bell } from '../kafka/bell.ts'
 import type { Cluster, Metadata, TopicMetadata } from '../kafka/cluster.ts'

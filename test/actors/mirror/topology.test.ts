@@ -5,7 +5,7 @@ import { tp } from '../../../src/actors/kafka/topic-partition.ts'
 import { Planner } from '../../../src/actors/mirror/topics/plan.ts'
 import { createTopology } from '../../../src/actors/mirror/topology.ts'
 import { type ClusterRef, legOf } from '../../../src/config/circles.ts'
-import type { TopologyReport, TopologySeen } from '../../../src/machines/mirror.ts'
+import type { TopologyReport, TopologySeen } from '../../../src/machines/mirror-protocol.ts'
 import { plainRules } from '../../../src/machines/topic-rules.ts'
 
 const topic = (id: string | undefined): TopicMetadata => ({

@@ -1,4 +1,4 @@
-import type { Stuck } from '../../../machines/mirror.ts'
+import type { Stuck } from '../../../machines/mirror-protocol.ts'
 import type { Cluster, Metadata } from '../../kafka/cluster.ts'
 import { type HeldOffset, tellHolder } from '../../kafka/open-transactions.ts'
 import { type TopicPartition, tp } from '../../kafka/topic-partition.ts'
