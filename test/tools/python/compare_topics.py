@@ -60,6 +60,7 @@ def compare(source, target):
     }
 
 
-source, target = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-names = {topic: (topic.split("=")[0], topic.split("=")[-1]) for topic in sys.argv[3:]}
-print(json.dumps({topic: compare(read(source, a), read(target, b)) for topic, (a, b) in names.items()}))
+if __name__ == "__main__":
+    sides = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    names = {topic: (topic.split("=")[0], topic.split("=")[-1]) for topic in sys.argv[3:]}
+    print(json.dumps({topic: compare(read(sides[0], a), read(sides[1], b)) for topic, (a, b) in names.items()}))
