@@ -4,6 +4,7 @@ import { ofMirrors } from './mirrors.ts'
 import type { Mutation } from './mutation.ts'
 import { ofRecords } from './records.ts'
 import { ofSinks } from './sinks.ts'
+import { ofTakeovers } from './takeovers.ts'
 import { ofTopics } from './topics.ts'
 import { ofTransactions } from './transactions.ts'
 import { ofViews } from './views.ts'
@@ -15,6 +16,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofTransactions,
   ...ofMirrors,
   ...ofTopics,
+  ...ofTakeovers,
   ...ofSinks,
   ...ofBorders,
   ...ofViews

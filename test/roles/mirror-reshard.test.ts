@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { describeGroup } from '../../src/actors/kafka/groups.ts'
 import { retrying } from '../../src/actors/kafka/waiting.ts'
 import { currentTopic } from '../../src/actors/mirror/current-topic.ts'
 import { claimOf } from '../../src/actors/mirror/position-records.ts'
@@ -76,25 +75,6 @@ test('it is refused while the mirror runs, and where none ever ran', async () =>
   await mirror.until(({ ready }) => ready)
   await expect(resharding(6)).rejects.toMatchObject({ code: 'group-in-use' })
   await mirror.drain()
-})
-
-test('a worker that knew the old topic finds that it was moved, and follows', async () => {
-  await copyOn(4)
-  const { faults } = world.brokers.source
-  // It has prepared itself and waits for the group when the shards change.
-  const held = faults.add({ subject: /^JoinGroup/, action: { type: 'delay', ms: 1_000 } })
-  const late = startMirror(world, { shards: 4 })
-  await late.until(() => held.hits > 0)
-  faults.clear()
-  await resharding(6)
-  await late.until(() => late.failure() !== undefined)
-  expect(toFault(late.failure())).toMatchObject({ code: 'positions-moved', retryable: false })
-  const isOver = async () =>
-    (await describeGroup(world.clusters.source, prefix, timely())).members.length === 0
-  // Its seat in the group ends with its session.
-  await expect.poll(isOver, { timeout: 20_000 }).toBe(true)
-  await copyOn(6)
-  await expectEqual(world, 'hybrid', 'other')
 })
 
 test.each([

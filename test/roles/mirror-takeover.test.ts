@@ -26,14 +26,14 @@ afterEach(async () => {
   await world.stop()
 })
 
+const plain: Partial<MirrorConfig> = { topics: ['hybrid'], naming: { type: 'prefix', prefix: 'A.' } }
 const taking: Partial<MirrorConfig> = {
-  topics: ['hybrid'],
-  naming: { type: 'prefix', prefix: 'A.' },
+  ...plain,
   takeOver: { mm2: { source: 'A', policy: 'default', tasks: 3 } }
 }
 // What a killed command leaves open holds up whoever restores, until the target ends it.
 const config = { ...mirrorConfig, ...taking, transactionTimeoutMs: 1_000 }
-const start = (more: Partial<MirrorConfig> = {}): RunningRole => startMirror(world, { ...taking, ...more })
+const start = (config = taking): RunningRole => startMirror(world, config)
 const mm2Positions = () => world.createTopic('target', mm2Topics.positions('A'), 5)
 const says = (role: RunningRole, code: string) =>
   role.until(({ notes }) => notes.some((note) => note.includes(`(${code})`)))
@@ -112,7 +112,7 @@ test('a source that MirrorMaker 2 never copied from, and copies under other name
   expect(toFault(unknown.failure())).toMatchObject({ code: 'mm2-not-found', retryable: false })
   await mm2Positions()
   await mm2.copy(0, [{ partition: 0, from: 0, until: 7 }])
-  const elsewhere = start({ naming: { type: 'prefix', prefix: 'A-' } })
+  const elsewhere = start({ ...taking, naming: { type: 'prefix', prefix: 'A-' } })
   await elsewhere.until(() => elsewhere.failure() !== undefined)
   expect(toFault(elsewhere.failure())).toMatchObject({ code: 'mm2-naming' })
   expect(toFault(elsewhere.failure()).message).toContain('no topic A-hybrid')
@@ -120,8 +120,7 @@ test('a source that MirrorMaker 2 never copied from, and copies under other name
 
 test('handed back, MirrorMaker 2 finds our positions, our workers refuse, and takeover undoes it', async () => {
   await fillSource(world, 0, 20)
-  const { takeOver: _, ...plain } = taking
-  const first = startMirror(world, plain)
+  const first = start(plain)
   await copied(world, first, 'hybrid')
   await expect(handingBack()).rejects.toMatchObject({ code: 'group-in-use' })
   await first.drain()
@@ -148,6 +147,49 @@ test('handed back, MirrorMaker 2 finds our positions, our workers refuse, and ta
   expect(await takingOver()).toBeUndefined()
   const last = start()
   await copied(world, last, 'hybrid')
+  await expectSame()
+})
+
+test('a command that has lost its lock writes nothing', async () => {
+  await fillSource(world, 0, 20)
+  const mirror = start(plain)
+  await copied(world, mirror, 'hybrid')
+  await mirror.drain()
+  const answer = { type: 'answer', code: 25 } as const
+  world.brokers.source.faults.add({
+    subject: /^Heartbeat/,
+    action: answer,
+    times: Number.POSITIVE_INFINITY
+  })
+  await expect(handingBack()).rejects.toThrow('unknown member id')
+  world.brokers.source.faults.clear()
+  expect((await world.read('target', mm2Topics.positions('A'))).flat()).toEqual([])
+  const next = start(plain)
+  await fillSource(world, 20, 24)
+  await copied(world, next, 'hybrid')
+})
+
+test('when MirrorMaker 2 is started while its positions are read, they count for nothing', async () => {
+  await mm2Positions()
+  await fillSource(world, 0, 20)
+  await mm2.copy(0, [{ partition: 0, from: 0, until: 7 }])
+  const { faults } = world.brokers.target
+  // They cannot be read before it is there.
+  const reading = faults.add({
+    subject: /^Fetch .*mm2-offsets/,
+    action: { type: 'fail-before' },
+    times: Number.POSITIVE_INFINITY
+  })
+  const taking = takingOver().catch((error: unknown) => toFault(error).code)
+  await expect.poll(() => reading.hits, { timeout: 20_000 }).toBeGreaterThan(0)
+  await mm2.join()
+  faults.clear()
+  expect(await taking).toBe('mm2-running')
+  await mm2.copy(0, [{ partition: 0, from: 7, until: 11 }])
+  await mm2.leave()
+  expect(await takingOver()).toBe(1)
+  const mirror = start()
+  await copied(world, mirror, 'hybrid')
   await expectSame()
 })
 

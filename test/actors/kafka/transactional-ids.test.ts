@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import type { Cluster } from '../../../src/actors/kafka/cluster.ts'
+import type { Link } from '../../../src/actors/kafka/link.ts'
 import { fenceIds, listTransactionalIds } from '../../../src/actors/kafka/transactional-ids.ts'
 import { EmbeddedWorld } from './embedded.ts'
 
@@ -18,4 +20,15 @@ test('ids are listed whatever they do; fenced, what they have open is gone and t
   expect(await world.read(0)).toEqual(['kept'])
   expect(await world.read(1)).toEqual([])
   expect(await listTransactionalIds(world.cluster, world.signal)).toHaveLength(20)
+})
+
+test('where a broker cannot list them, nobody knows whether there are more', async () => {
+  const world = await EmbeddedWorld.start()
+  await world.session({ transactionalId: 'a-0' }).fence(world.signal)
+  // As brokers before 3.0 offer it.
+  const cluster: Pick<Cluster, 'metadata' | 'askNode'> = {
+    metadata: (signal, topics) => world.cluster.metadata(signal, topics),
+    askNode: (_, question) => question({ version: () => undefined } as unknown as Link)
+  }
+  expect(await listTransactionalIds(cluster as Cluster, world.signal)).toBeUndefined()
 })

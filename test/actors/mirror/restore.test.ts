@@ -1,19 +1,21 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, test } from 'vitest'
-import { encodePosition } from '../../../src/actors/mirror/position-records.ts'
+import { appendRecord } from '../../../src/actors/kafka/append.ts'
+import { type Claim, encodeClaim, encodePosition } from '../../../src/actors/mirror/position-records.ts'
 import { Restorer } from '../../../src/actors/mirror/restore.ts'
 import { encodeBatch } from '../../../src/records/record.ts'
 import { EmbeddedWorld } from '../kafka/embedded.ts'
 
 const SHARD = 0
 
+const ours: Claim = { source: 's', target: 't', shards: 2, hash: 1, naming: 'identity' }
+
 function restorerOf(world: EmbeddedWorld): Restorer {
-  const claim = () => ({ source: 's', target: 't', shards: 2, hash: 1, naming: 'identity' })
   return new Restorer({
     target: world.cluster,
     positionsTopic: world.topic,
     transactionTimeoutMs: 1_000,
-    claim
+    claim: () => ours
   })
 }
 
@@ -70,4 +72,19 @@ test('of another log under the same name nothing is known, whether it is shorter
     for (let next = 1; next <= commits; next++) await commit(world, { 0: next })
     expect(await restored(restorer, world)).toEqual({ 'a-0': commits })
   }
+})
+
+test('the last claim counts: who was prepared before a reshard or a handback is refused, until it is undone', async () => {
+  const world = await EmbeddedWorld.start()
+  const restorer = restorerOf(world)
+  const claims = async (claim: Claim) => {
+    await appendRecord(world.cluster, world.at(SHARD), encodeClaim(claim, 0), world.signal)
+    return restorer.restore(SHARD, world.signal, () => {})
+  }
+  await commit(world, { 0: 5 })
+  expect(await claims(ours)).toMatchObject({ isClaimed: true, positions: { 'a-0': { next: 5 } } })
+  await expect(claims({ ...ours, moved: 'u' })).rejects.toMatchObject({ code: 'positions-moved' })
+  await expect(claims({ ...ours, handedBack: 'A' })).rejects.toMatchObject({ code: 'mirror-handed-back' })
+  await expect(claims({ ...ours, naming: 'map' })).rejects.toMatchObject({ code: 'claim-mismatch' })
+  expect(await claims(ours)).toMatchObject({ isClaimed: true, positions: { 'a-0': { next: 5 } } })
 })
