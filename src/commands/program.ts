@@ -5,6 +5,7 @@ import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { healthCommand } from './health.ts'
 import { mirrorCommand } from './mirror.ts'
+import { offsetsCommand } from './offsets.ts'
 import { runCommand } from './run.ts'
 
 /** What the commands see of the process and the terminal; only `main.ts` touches those themselves. */
@@ -72,6 +73,7 @@ export function createProgram(context: CommandContext): Command {
   checkConfigCommand(program, context)
   demoCommand(program, context)
   mirrorCommand(program, context)
+  offsetsCommand(program, context)
   healthCommand(program, context)
   return program
 }

@@ -65,6 +65,14 @@ test.each([
     ['--role', 'all', '--config', 'blocked.toml'],
     `causeway: data directory ${join(cwd, 'file', 'd')} cannot be written: `
   ],
+  [
+    ['offsets', 'translate', '--config', 'good.toml', '--mirror', 'x', '--group', 'g'],
+    'causeway: the config has no [mirror.x]'
+  ],
+  [
+    ['offsets', 'translate', '--config', 'good.toml', '--mirror', 'm'],
+    "causeway: required option '--group <group>' not specified"
+  ],
   [['--rle', 'all'], "causeway: unknown option '--rle'"],
   [['fly'], 'causeway: there is no command "fly"; see --help'],
   [['check-config'], "causeway: missing required argument 'file'"],

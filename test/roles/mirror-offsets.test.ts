@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeGroup, groupOffsets, setGroupOffsets } from '../../src/actors/kafka/groups.ts'
 import { readInternal } from '../../src/actors/kafka/positions.ts'
 import { tp } from '../../src/actors/kafka/topic-partition.ts'
+import { groupTable } from '../../src/actors/mirror/offsets/group-table.ts'
 import {
   type Checkpoint,
   decodeCheckpoint,
@@ -11,7 +12,14 @@ import {
 import type { MirrorConfig, OffsetsConfig } from '../../src/config.ts'
 import type { DecodedRecord } from '../../src/records/record.ts'
 import { KafkaWorld, type RunningRole, type Side, until } from '../support/kafka-world.ts'
-import { copied, produceSome, produceTransactions, seeded, startMirror } from '../support/mirror-world.ts'
+import {
+  copied,
+  mirrorConfig,
+  produceSome,
+  produceTransactions,
+  seeded,
+  startMirror
+} from '../support/mirror-world.ts'
 
 // On a machine under full load.
 vi.setConfig({ testTimeout: 120_000 })
@@ -377,4 +385,65 @@ test('offset syncs and heartbeats are those of MirrorMaker 2, and heartbeats arr
   const [beat] = (await recordsOf('target', 'source.heartbeats', 0)).map(decodeHeartbeat)
   expect(beat).toMatchObject({ source: 'target', target: 'source' })
   expect(mirror.view().partitions.map(({ topic }) => topic)).toContain('heartbeats')
+})
+
+test('a group is translated by what lies on the clusters, while the mirror runs and when it is stopped', async () => {
+  const random = seeded()
+  await world.createTopic('source', 'other', 1)
+  await produceTransactions(world, 'hybrid', 6, 60)
+  const mirror = start({}, { topics: ['hybrid'] })
+  await copied(world, mirror, 'hybrid')
+  const options = {
+    ...mirrorConfig,
+    topics: ['hybrid'],
+    ...{ name: 'cloud', source: world.clusters.source, target: world.clusters.target },
+    ...{ prefix: 'test.mirror.cloud', positionsTopic: 'test.mirror.cloud.positions.internal', partitions: 4 }
+  }
+  const expectTranslated = async (group: string) => {
+    const offsets = await somewhere(random)
+    await commit('source', group, 'hybrid', offsets)
+    await setGroupOffsets(
+      world.clusters.source,
+      group,
+      [{ topic: 'other', partition: 0, offset: 0 }],
+      signal()
+    )
+    const rows = await groupTable(options, group, signal())
+    expect(
+      rows.map(({ topic, partition, sourceOffset, exact }) => [topic, partition, sourceOffset, exact])
+    ).toEqual(offsets.map((offset, partition) => ['hybrid', partition, offset, true]))
+    for (const { topic, partition, sourceOffset, targetOffset, sourceLag } of rows) {
+      const place = {
+        group,
+        topic,
+        partition,
+        metadata: '',
+        upstream: sourceOffset,
+        downstream: targetOffset ?? 0
+      }
+      expect(await repeatedBehind(place)).toBe(0)
+      const end = (await world.ends('source', ['hybrid'])).get(tp(topic, partition)) ?? 0
+      expect(sourceLag).toBe(end - sourceOffset)
+    }
+  }
+  await expectTranslated('running')
+  await mirror.drain()
+  await expectTranslated('stopped')
+  // What the mirror has not copied yet is read again: the consumer goes on where the copy ends now.
+  const before = [...(await world.ends('target', ['hybrid'])).values()]
+  await produceSome(world, 'hybrid', 40)
+  const ends = [...(await world.ends('source', ['hybrid'])).values()]
+  await commit('source', 'ahead', 'hybrid', ends)
+  const ahead = await groupTable(options, 'ahead', signal())
+  expect(ahead.map(({ targetOffset, exact }) => [targetOffset, exact])).toEqual(
+    before.map((end) => [end, false])
+  )
+  await expect(groupTable(options, 'nobody', signal())).rejects.toMatchObject({ code: 'group-unknown' })
+  await commit('source', 'elsewhere', 'other', [0])
+  await expect(groupTable(options, 'elsewhere', signal())).rejects.toMatchObject({
+    code: 'group-without-offsets'
+  })
+  await expect(groupTable({ ...options, partitions: 0 }, 'ahead', signal())).rejects.toMatchObject({
+    code: 'mirror-unknown'
+  })
 })
