@@ -4,6 +4,7 @@ import { hasKafka, kafkaLibraries, oldestKafka } from '../real/kafka.ts'
 import { hasMinio, minioBinary } from '../real/minio.ts'
 import { hasMirrorMaker, mirrorMakerLibraries } from '../real/mirrormaker.ts'
 import { hasMoto, motoPackages } from '../real/moto.ts'
+import { prepareTranslateOffsets } from '../real/translate-offsets.ts'
 import { hasVersitygw, versitygwBinary } from '../real/versitygw.ts'
 
 if (hasHive) await prepareHive()
@@ -11,4 +12,5 @@ if (hasKafka) await kafkaLibraries(oldestKafka)
 if (hasMinio) await minioBinary()
 if (hasVersitygw) await versitygwBinary()
 if (hasMirrorMaker) await mirrorMakerLibraries()
+if (hasMirrorMaker) await prepareTranslateOffsets()
 if (hasMoto) await motoPackages()
