@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import manifest from '../package.json' with { type: 'json' }
-import { POSTGRES_PACK } from '../src/assets.ts'
+import { LANE_ASSET, POSTGRES_PACK } from '../src/assets.ts'
 import { archive, checksums } from './package/archive.ts'
 import { bundle } from './package/bundle.ts'
 import { makeExecutable, runtime, sourceAssets } from './package/executable.ts'
@@ -26,8 +26,13 @@ try {
   mkdirSync(dist)
   const node = runtime()
   const { file, packages } = await bundle(join(work, 'causeway.cjs'))
+  const lane = await bundle(join(work, 'lane.cjs'), 'src/lanes/thread.ts')
   const postgresVersion = await packPostgres(join(work, POSTGRES_PACK))
-  const assets = { ...sourceAssets(), [POSTGRES_PACK]: join(work, POSTGRES_PACK) }
+  const assets = {
+    ...sourceAssets(),
+    [LANE_ASSET]: lane.file,
+    [POSTGRES_PACK]: join(work, POSTGRES_PACK)
+  }
   await makeExecutable({ node, main: file, assets, output: join(dist, 'causeway'), work })
   writeFileSync(join(dist, 'NOTICES.txt'), notices(packages))
   writeFileSync(join(dist, 'causeway.cdx.json'), billOfMaterials({ packages, postgresVersion }))

@@ -9,6 +9,9 @@ import { getAsset, getRawAsset, isSea } from 'node:sea'
 /** Name of the asset with PostgreSQL's programs; a checkout has them in `node_modules` instead. */
 export const POSTGRES_PACK = 'postgres.pack'
 
+/** Name of the asset with a lane's program: one file, since a thread of the executable has no others. */
+export const LANE_ASSET = 'lanes/thread.cjs'
+
 /** The text of a file; `path` is relative to `src/`. */
 export function textAsset(path: string): string {
   return isSea() ? getAsset(path, 'utf8') : readFileSync(new URL(path, import.meta.url), 'utf8')

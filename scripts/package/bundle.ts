@@ -10,17 +10,20 @@ export interface BundledPackage {
   readonly folder: string
 }
 
+const MAIN = 'src/main.ts'
+
 /**
- * The program as one CommonJS file, dynamic imports included: a single executable can import nothing but Node's own
+ * The program, or what else begins with `entry`, as one CommonJS file, dynamic imports included: a single executable can import nothing but Node's own
  * modules. Each module still runs only when it is first imported, so a verb pays for no other verb's libraries.
  */
 export async function bundle(
-  outfile: string
+  outfile: string,
+  entry: string = MAIN
 ): Promise<{ readonly file: string; readonly packages: readonly BundledPackage[] }> {
   const mended = new Set<string>()
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['src/main.ts'],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     platform: 'node',
@@ -40,7 +43,7 @@ export async function bundle(
     logOverride: { 'direct-eval': 'silent' },
     plugins: [mending(mended)]
   })
-  for (const { path } of mends) {
+  for (const { path } of entry === MAIN ? mends : []) {
     if (!mended.has(path)) throw new Error(`${path} is not in the bundle any more: its mending can go`)
   }
   if (/\bnew Buffer\d*\(/.test(await readFile(outfile, 'utf8')))

@@ -2,9 +2,9 @@ import type { z } from 'zod'
 import { type Table, tableOf, tablesOf } from './document.ts'
 import { type ConfigFault, keyOf, notAllowed } from './faults.ts'
 import { backoffMax, backoffMin } from './schema.ts'
-import { naming } from './schema-mirror.ts'
+import { lanes, naming } from './schema-mirror.ts'
 import { listen } from './schema-places.ts'
-import { commitInterval, quarantineMax, quarantineMin, transactionTimeout } from './schema-roles.ts'
+import { commitInterval, quarantineMax, quarantineMin, shards, transactionTimeout } from './schema-roles.ts'
 import { takeOver, whatNamingLacks } from './schema-takeover.ts'
 
 /** What one key of a table says about another key of the same table. */
@@ -13,6 +13,7 @@ export function checkRelations(document: unknown): ConfigFault[] {
     ...checkOrders(document),
     ...checkToken(document),
     ...checkPairs(document),
+    ...checkLanes(document),
     ...checkTakeOvers(document)
   ]
 }
@@ -94,6 +95,16 @@ function* checkPairs(document: unknown): Iterable<ConfigFault> {
     const half = missingHalf(store, 'access_key_id', 'secret_access_key')
     if (half)
       yield missing(['store', name, half], 'a secret; access_key_id and secret_access_key go together')
+  }
+}
+
+/** A lane without a shard would have nothing to do. */
+function* checkLanes(document: unknown): Iterable<ConfigFault> {
+  for (const [name, mirror] of tablesOf(document, 'mirror')) {
+    const [least, most] = [lanes().safeParse(mirror.lanes).data, shards().safeParse(mirror.shards).data]
+    if (least === undefined || most === undefined || least <= most) continue
+    const problem = notAllowed(mirror.lanes, `a number not above shards (${most})`)
+    yield { key: keyOf(['mirror', name, 'lanes']), problem }
   }
 }
 

@@ -3,6 +3,7 @@ import {
   duration,
   flag,
   type Issues,
+  integer,
   list,
   name,
   oneOf,
@@ -63,6 +64,7 @@ export function mirrorTable() {
       .prefault('16MiB')
       .describe('Bytes at which a transaction is committed before its interval.'),
     shards: shards(),
+    lanes: lanes(),
     replication: replication('topics that we create on the target'),
     refresh_interval: refreshInterval(),
     lso_stuck_after: lsoStuckAfter(),
@@ -88,6 +90,7 @@ export function mirrorTable() {
       commitIntervalMs: it.commit_interval,
       commitBytes: it.commit_bytes,
       shards: it.shards,
+      lanes: it.lanes,
       replication: it.replication,
       refreshIntervalMs: it.refresh_interval,
       lsoStuckAfterMs: it.lso_stuck_after,
@@ -98,6 +101,11 @@ export function mirrorTable() {
     })
   )
 }
+
+export const lanes = () =>
+  integer(1, 16)
+    .default(1)
+    .describe('Threads that share the work, each a member of the group; no more than shards.')
 
 /** Brokers allow a transaction 15 minutes by default (`transaction.max.timeout.ms`), and end it then. */
 const lsoStuckAfter = () =>

@@ -147,6 +147,8 @@ export interface MirrorConfig {
   readonly commitIntervalMs: number
   readonly commitBytes: number
   readonly shards: number
+  /** Threads that share the work. */
+  readonly lanes: number
   /** Replication factor of topics that we create on the target. */
   readonly replication: number
   readonly refreshIntervalMs: number

@@ -16,8 +16,10 @@ import { createWriter } from '../actors/mirror/writer.ts'
 import { rulesFor } from '../config/rules.ts'
 import type { MirrorConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
+import type { LaneConfig } from '../lanes/order.ts'
 import { type MirrorInput, mirrorMachine } from '../machines/mirror.ts'
 import { shardMachine } from '../machines/shard.ts'
+import { createMirrorLanes } from './mirror-lanes.ts'
 import { describeMirror, type MirrorRecord } from './mirror-view.ts'
 import { type Role, type RoleContext, roleNames } from './role.ts'
 
@@ -31,6 +33,14 @@ import { type Role, type RoleContext, roleNames } from './role.ts'
  * are ours is the group's word; before a shard's transactional id is taken, a heartbeat must prove that it still is.
  */
 export function createMirror(context: RoleContext, instance: string): Role {
+  const config = sectionOf(context, instance)
+  return config.lanes > 1
+    ? createMirrorLanes(context, instance, config)
+    : createMirrorLane(context, instance, 0)
+}
+
+/** The same as one member of its group; lanes of one mirror, threads or not, share nothing. */
+export function createMirrorLane(context: LaneContext, instance: string, lane: number): Role {
   const config = sectionOf(context, instance)
   const prefixOf = (name: string) => mirrorPrefix(context.config.name, name)
   const prefix = prefixOf(instance)
@@ -52,8 +62,7 @@ export function createMirror(context: RoleContext, instance: string): Role {
       },
       membership: {
         group: prefix,
-        // One lane per process so far.
-        instanceId: `${context.workerId}-mirror-${instance}-0`,
+        instanceId: `${context.workerId}-mirror-${instance}-${lane}`,
         shards: config.shards,
         sessionTimeoutMs: config.sessionTimeoutMs
       },
@@ -76,9 +85,12 @@ const FETCH_WAIT_MS = 100
 
 export type MirrorSnapshot = SnapshotFrom<typeof mirrorMachine>
 
+/** What a mirror takes of its context. */
+export type LaneContext = Omit<RoleContext, 'config'> & { readonly config: LaneConfig }
+
 type Names = Pick<ScopeOptions, 'instance' | 'prefixOf'>
 
-function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { stats, lags }: MirrorRecord) {
+function bindMirror(context: LaneContext, config: MirrorConfig, names: Names, { stats, lags }: MirrorRecord) {
   const source = context.cluster(config.from)
   const target = context.cluster(config.to)
   const prefix = names.prefixOf(names.instance)
@@ -171,7 +183,7 @@ function bindMirror(context: RoleContext, config: MirrorConfig, names: Names, { 
   })
 }
 
-function sectionOf(context: RoleContext, instance: string): MirrorConfig {
+function sectionOf(context: LaneContext, instance: string): MirrorConfig {
   const config = context.config.mirror[instance]
   if (config === undefined) throw new Fault('config-invalid', `the config has no [mirror.${instance}]`)
   return config

@@ -5,11 +5,11 @@ import { Fault } from '../errors.ts'
 
 /** The Kafka clusters of a process: one object per cluster, made when the first role asks for it. */
 export class Clusters {
-  readonly #config: Config
+  readonly #config: Pick<Config, 'name' | 'clusters'>
   readonly #log: Logger
   readonly #made = new Map<string, Cluster>()
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Pick<Config, 'name' | 'clusters'>, log: Logger) {
     this.#config = config
     this.#log = log
   }

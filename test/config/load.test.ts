@@ -132,6 +132,11 @@ test.each([
     'mirror.m.quarantine_min = "2m"'
   ],
   [
+    'more lanes than shards',
+    '[mirror.m]\nfrom="a"\nto="b"\nshards=4\nlanes=8',
+    'mirror.m.lanes = 8 is not allowed; allowed: a number not above shards (4)'
+  ],
+  [
     'an order that a default breaks',
     '[restart]\nbackoff_max = "100ms"',
     'restart.backoff_max = "100ms" is not allowed; allowed: a duration not shorter than backoff_min (500ms)'

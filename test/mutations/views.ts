@@ -1,6 +1,6 @@
 import type { Mutation } from './mutation.ts'
 
-/** Defects of what people and monitors are told. */
+/** Defects of what people and monitors are told, and of lanes. */
 export const ofViews: Readonly<Record<string, Mutation>> = {
   'a silence of the source counts as lag': {
     file: 'src/actors/mirror/lags.ts',
@@ -27,6 +27,15 @@ export const ofViews: Readonly<Record<string, Mutation>> = {
     test: {
       file: 'test/actors/mirror/topology.test.ts',
       title: 'a transaction that holds the last stable offset back for a minute is told, until it moves'
+    }
+  },
+  'a secret loses its value on the way to a lane': {
+    file: 'src/lanes/order.ts',
+    find: 'value.reveal()',
+    replace: 'String(value)',
+    test: {
+      file: 'test/lanes/order.test.ts',
+      title: 'secrets get to a thread whole, and are secrets again there'
     }
   },
   'the first producer of a partition counts as the one that holds it up': {

@@ -52,7 +52,7 @@ store.hdfs = { type = "hdfs", namenodes = ["http://127.0.0.1:1"] }
 store.s3 = { type = "s3", bucket = "bbb", endpoint = "http://127.0.0.1:1" }
 warehouse.w.url = "\${file:url}"
 ingest.i = { cluster = "a", topic = "t", source = { type = "file", path = "url" } }
-mirror.m = { from = "a", to = "b" }
+mirror.m = { from = "a", to = "b", lanes = 2 }
 hdfs_sink.h = { cluster = "a", topics = ["t"], store = "hdfs" }
 s3_sink.s = { cluster = "b", topics = ["t"], store = "s3" }
 redshift_loader.l = { from = "s3_sink.s", warehouse = "w" }

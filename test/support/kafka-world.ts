@@ -67,8 +67,9 @@ export class KafkaWorld {
   }
 
   context(sections: Sections, workerId = 'worker-1'): RoleContext {
+    const log = { level: process.env.LOG ?? 'fatal', format: 'json' }
     return {
-      config: { name: 'test', ...sections } as unknown as Config,
+      config: { name: 'test', clusters: this.#clusterConfigs(), log, ...sections } as unknown as Config,
       log: this.log,
       budget: this.budget,
       cluster: (name) => this.clusters[name as Side],
@@ -175,6 +176,13 @@ export class KafkaWorld {
       await consumer.disconnect()
     }
     return records
+  }
+
+  /** The same clusters, for who makes his own. */
+  #clusterConfigs(): Config['clusters'] {
+    const times = { connectTimeoutMs: 5_000, requestTimeoutMs: 5_000 }
+    const { source, target } = this.brokers
+    return { source: { brokers: source.brokers, ...times }, target: { brokers: target.brokers, ...times } }
   }
 
   #cluster(side: Side): Cluster {

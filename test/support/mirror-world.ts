@@ -30,6 +30,7 @@ export const mirrorConfig: MirrorConfig = {
   commitIntervalMs: 30,
   commitBytes: 1 << 20,
   shards: 4,
+  lanes: 1,
   replication: 1,
   refreshIntervalMs: 200,
   lsoStuckAfterMs: 60_000,
