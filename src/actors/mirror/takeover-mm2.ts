@@ -1,5 +1,6 @@
 import type { Mm2Config } from '../../config.ts'
 import { Fault } from '../../errors.ts'
+import type { Delivery } from '../../machines/shard-setup.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { describeGroup } from '../kafka/groups.ts'
 import { readInternal } from '../kafka/positions.ts'
@@ -10,6 +11,8 @@ export interface Mm2Options {
   readonly target: Cluster
   readonly mm2: Mm2Config
   readonly transactionTimeoutMs: number
+  /** Of ours: where it is at least once, the target may know no transactions. */
+  readonly delivery: Delivery
 }
 
 /**
@@ -43,12 +46,13 @@ export class Mm2 {
    * any, `undefined` where the brokers cannot tell.
    */
   async fence(signal: AbortSignal): Promise<boolean | undefined> {
-    const { target, mm2, transactionTimeoutMs } = this.#options
+    const { target, mm2, transactionTimeoutMs, delivery } = this.#options
     const prefix = `${this.#group}-MirrorSourceConnector-`
     const listed = (await listTransactionalIds(target, signal))?.flatMap((id) => {
       const number = id.startsWith(prefix) ? id.slice(prefix.length) : ''
       return /^\d{1,6}$/.test(number) ? [Number(number)] : []
     })
+    if (listed?.length === 0 && delivery === 'at-least-once') return false
     // Tasks are numbered from 0. The first is taken in any case: who may not do that is told so here.
     const count = listed === undefined ? mm2.tasks : Math.max(0, ...listed) + 1
     const ids = Array.from({ length: count }, (_, task) => `${prefix}${task}`)

@@ -127,28 +127,28 @@ export function decodePosition(record: KeyValue): Mm2Position | undefined {
   return { cluster, topic, partition, last: offset ?? -1 }
 }
 
-/** The newest position of each partition of one source cluster, by `tp`, of records in the order of their partitions. */
+/** The newest position of each partition of one source cluster, of records in the order of their partitions. */
 export class Mm2Positions {
   readonly #cluster: string
+  /** By the keys of the records. */
   readonly #found = new Map<string, { readonly position: Mm2Position; readonly timestamp: number }>()
 
   constructor(cluster: string) {
     this.#cluster = cluster
   }
 
-  /** Keys that name one partition in another order of fields may lie in other partitions: the younger record counts. */
+  /** Records of one key lie in one partition: the last one counts, whatever the clocks of their writers said. */
   add(record: KeyValue & { readonly timestamp: number }): void {
     const position = decodePosition(record)
     if (position === undefined || position.cluster !== this.#cluster) return
-    const key = tp(position.topic, position.partition)
-    const known = this.#found.get(key)
-    if (known !== undefined && known.timestamp > record.timestamp) return
-    this.#found.set(key, { position, timestamp: record.timestamp })
+    this.#found.set(String(record.key), { position, timestamp: record.timestamp })
   }
 
-  /** Those that have copied something. */
+  /** Those that have copied something. Of keys that name one partition in other orders of fields, the younger counts. */
   all(): Mm2Position[] {
-    return [...this.#found.values()].flatMap(({ position }) => (position.last < 0 ? [] : [position]))
+    const byAge = [...this.#found.values()].sort((a, b) => a.timestamp - b.timestamp)
+    const newest = new Map(byAge.map(({ position }) => [tp(position.topic, position.partition), position]))
+    return [...newest.values()].filter(({ last }) => last >= 0)
   }
 }
 

@@ -73,7 +73,14 @@ test('positions are read whatever the order of their fields; those of other conn
   positions.add(record('["MirrorSourceConnector",{"cluster":"A","partition":4,"topic":"t"}]', null, 6))
   positions.add(record('["MirrorSourceConnector",{"cluster":"C","partition":5,"topic":"t"}]', '{"offset":1}'))
   positions.add(record('["MirrorHeartbeatConnector",{"sourceClusterAlias":"A"}]', '{"offset":0}'))
-  expect(positions.all()).toEqual([{ cluster: 'A', topic: 't', partition: 3, last: 9 }])
+  // Of one key the last one counts, though its writer's clock was behind.
+  const sixth = '["MirrorSourceConnector",{"cluster":"A","partition":6,"topic":"t"}]'
+  positions.add(record(sixth, '{"offset":1}', 9))
+  positions.add(record(sixth, '{"offset":2}', 8))
+  expect(positions.all()).toEqual([
+    { cluster: 'A', topic: 't', partition: 3, last: 9 },
+    { cluster: 'A', topic: 't', partition: 6, last: 2 }
+  ])
 })
 
 test('what cannot be read is an error, never a position', () => {
