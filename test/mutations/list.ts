@@ -2,6 +2,7 @@ import { ofBorders } from './borders.ts'
 import { ofMachines } from './machines.ts'
 import { ofMirrors } from './mirrors.ts'
 import type { Mutation } from './mutation.ts'
+import { ofOffsets } from './offsets.ts'
 import { ofRecords } from './records.ts'
 import { ofSinks } from './sinks.ts'
 import { ofTakeovers } from './takeovers.ts'
@@ -17,6 +18,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofMirrors,
   ...ofTopics,
   ...ofTakeovers,
+  ...ofOffsets,
   ...ofSinks,
   ...ofBorders,
   ...ofViews
