@@ -36,14 +36,13 @@ export function createCommitter({ cluster, intervalMs, onFailure }: CommitterOpt
       if (seat === undefined || noted.size === 0 || signal.aborted) continue
       const offsets = [...noted.values()]
       noted.clear()
-      await commitOffsets(cluster, seat, offsets, signal).catch(onFailure)
+      await commit(cluster, seat, offsets, signal).catch(onFailure)
     }
     report({ type: 'offsets.settled' })
   })
 }
 
-/** Commits offsets on a connection of their own. Rejects when any of them is refused. */
-export async function commitOffsets(
+async function commit(
   cluster: Cluster,
   seat: CommitterSeat,
   offsets: readonly GroupOffset[],

@@ -71,13 +71,15 @@ export class Checkpoints {
   }
 
   async #translated(group: string, signal: AbortSignal): Promise<Checkpoint[]> {
-    const { source, book, translator, ends } = this.#options
+    const { source, target, book, translator, ends } = this.#options
     const checkpoints: Checkpoint[] = []
     for (const { topic, partition, offset } of await groupOffsets(source, group, signal)) {
       const page = book.page({ topic, partition })
       // Before its anchors are there, a place might be told that lies far below the one that was told before.
       if (page === undefined || !page.isTracked || !page.isRestored) continue
       const { targetTopic } = page
+      // Nobody can tell now where its log begins.
+      if (target.leader(targetTopic, partition) === undefined) continue
       const chart = { ...page, end: () => ends.of(page, signal) }
       const found = await translator.translate(chart, offset, signal)
       if (found === undefined) continue

@@ -41,10 +41,12 @@ export class AnchorKeeper {
 
   /** Forgets anchors below where the source's logs begin. */
   async drop(signal: AbortSignal): Promise<void> {
-    const pages = this.#options.book.pages().filter(({ anchors }) => anchors.size > 1)
+    const { book, source } = this.#options
+    const isLed = ({ topic, partition }: Page) => source.leader(topic, partition) !== undefined
+    const pages = book.pages().filter((page) => page.anchors.size > 1 && isLed(page))
     if (pages.length === 0) return
     const queries = pages.map(({ topic, partition }) => ({ topic, partition, timestamp: -2 }) as const)
-    const starts = await this.#options.source.listOffsets(queries, 0, signal)
+    const starts = await source.listOffsets(queries, 0, signal)
     for (const { topic, partition, anchors } of pages) {
       const start = starts.get(tp(topic, partition))
       if (start !== undefined) anchors.dropBefore(start)

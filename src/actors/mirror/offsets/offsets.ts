@@ -4,10 +4,11 @@ import type { OffsetsConfig } from '../../../config.ts'
 import { toFault } from '../../../errors.ts'
 import type { OffsetsCommand, OffsetsReport } from '../../../machines/offsets-protocol.ts'
 import type { Cluster } from '../../kafka/cluster.ts'
-import { commitOffsets } from '../../kafka/committer.ts'
-import type { GroupSeat } from '../../kafka/group-offsets.ts'
+import { kafkaFault } from '../../kafka/errors.ts'
+import { type GroupSeat, offsetCommitApi } from '../../kafka/group-offsets.ts'
+import type { Link } from '../../kafka/link.ts'
 import { tp } from '../../kafka/topic-partition.ts'
-import { backoffMs, pause } from '../../kafka/waiting.ts'
+import { backoffMs, pause, unlessAborted } from '../../kafka/waiting.ts'
 import { fromTask, type TaskScope } from '../../task.ts'
 import type { OffsetBook } from './book.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -40,8 +41,8 @@ export interface OffsetsOptions {
   readonly now: () => number
 }
 
-/** How often anchors, syncs and our own group's offsets are written at most. */
-const ROUND_MS = 1_000
+/** How often anchors, syncs and our own group's offsets are written, unless groups are asked more often. */
+const ROUND_MS = 5_000
 /** How often anchors below the source's log are looked for. */
 const DROP_MS = 60_000
 const FINISH_TIMEOUT_MS = 2_000
@@ -132,10 +133,11 @@ class Offsets {
       syncs: config.syncGroupOffsets
     })
     const syncs = new OffsetSyncs(this.#options)
+    const roundMs = Math.min(ROUND_MS, config.checkpointIntervalMs)
     const rounds: (Round | undefined)[] = [
       {
         what: `anchors of offsets cannot be kept on ${target.name}`,
-        everyMs: ROUND_MS,
+        everyMs: roundMs,
         go: (signal) => silent(this.#keeper.keep(signal))
       },
       {
@@ -145,7 +147,7 @@ class Offsets {
       },
       {
         what: `our own offsets cannot be committed on ${source.name}`,
-        everyMs: ROUND_MS,
+        everyMs: roundMs,
         go: (signal) => silent(this.#commit(signal))
       },
       config.emitCheckpoints || config.syncGroupOffsets
@@ -158,7 +160,7 @@ class Offsets {
       config.emitOffsetSyncs
         ? {
             what: `offset syncs cannot be written to ${source.name}`,
-            everyMs: ROUND_MS,
+            everyMs: roundMs,
             go: (signal) => silent(syncs.tell(signal))
           }
         : undefined,
@@ -209,10 +211,22 @@ class Offsets {
     if (changed.length === 0) return
     const { source } = this.#options
     const node = await source.coordinator('group', seat.group, signal)
-    await commitOffsets(source, { ...seat, node }, changed, signal)
-    for (const { topic, partition, offset } of changed) this.#committed.set(tp(topic, partition), offset)
+    const question = (link: Link) => unlessAborted(link.call(offsetCommitApi(seat, changed)), signal)
+    const answers = await source.askNode(node, question, signal)
+    const errors = new Map(answers.map(({ topic, partition, error }) => [tp(topic, partition), error]))
+    let refused = 0
+    for (const { topic, partition, offset } of changed) {
+      const error = errors.get(tp(topic, partition)) ?? UNKNOWN
+      // A topic that is gone takes its offsets along.
+      if (error === 0 || error === UNKNOWN_TOPIC) this.#committed.set(tp(topic, partition), offset)
+      else refused = error
+    }
+    if (refused !== 0) throw kafkaFault(refused, `group ${seat.group}`)
   }
 }
+
+const UNKNOWN_TOPIC = 3
+const UNKNOWN = -1
 
 async function silent(step: Promise<void>): Promise<readonly string[]> {
   await step
