@@ -45,6 +45,12 @@ async function copyOn(shards: number, more: Partial<MirrorConfig> = {}): Promise
   expect(mirror.failure()).toBeUndefined()
 }
 
+/** The last values by key in the first partition. */
+async function firstOf(topic: string): Promise<Record<string, string | undefined>> {
+  const [records = []] = await world.read('target', `${prefix}.${topic}.internal`)
+  return Object.fromEntries(records.map((record) => record.split(' ')))
+}
+
 async function refusalOf(shards: number): Promise<{ code: string; message: string }> {
   const mirror = startMirror(world, { shards })
   await mirror.until(() => mirror.failure() !== undefined)
@@ -57,6 +63,12 @@ test.each(['exactly-once', 'at-least-once'] as const)(
   async (delivery) => {
     await copyOn(4, { delivery })
     expect(await resharding(6, timely(), { delivery })).toBe(`${prefix}.positions-1.internal`)
+    // What tells other mirrors what this one copies goes along.
+    const [left, taken] = [await firstOf('positions'), await firstOf('positions-1')]
+    expect([left.scope, taken.scope]).toEqual([
+      'null',
+      expect.stringContaining('"mirror":"test.mirror.cloud"')
+    ])
     expect(await refusalOf(4)).toEqual({
       code: 'claim-mismatch',
       message: `${prefix}.positions-1.internal has 6 shards, the config asks for 4`
@@ -109,5 +121,22 @@ test('one that is killed at any step leaves either topic whole, and the next one
     }
   )
   expect(kills).toBeGreaterThan(6)
+  await expectEqual(world, 'hybrid', 'other')
+})
+
+test('without transactions one that is killed is ended by the next one', async () => {
+  const delivery = 'at-least-once'
+  await copyOn(4, { delivery })
+  let shards = 4
+  const kills = await atEachStep(
+    world.brokers.target.faults,
+    (signal) => resharding(10 - shards, signal, { delivery }),
+    async () => {
+      await resharding(10 - shards, timely(), { delivery })
+      shards = 10 - shards
+      await copyOn(shards, { delivery })
+    }
+  )
+  expect(kills).toBeGreaterThan(3)
   await expectEqual(world, 'hybrid', 'other')
 })

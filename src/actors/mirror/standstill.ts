@@ -35,8 +35,8 @@ export interface Standstill {
   /** By shard. */
   readonly shards: readonly ShardRecords[]
   /**
-   * Writes all records or none, and resolves when everybody sees them. Those of the position topic's first partition come
-   * last. Where the mirror has no transactions, some may be there after a rejection.
+   * Writes all records or none, and resolves when everybody sees them. Where the mirror has no transactions, some may be
+   * there after a rejection: those of the position topic come after all others, and those of its first partition last.
    */
   write(records: readonly PlacedRecord[]): Promise<void>
 }
@@ -133,13 +133,22 @@ async function writeOnce(
     records.map(({ topic, partition }) => [tp(topic, partition), { topic, partition }])
   ).values()
   throwFirst(await session.add([...places], signal))
-  // Whether the whole has been written is told by the first partition, even where there are no transactions.
-  const isLast = ({ topic, partition }: TopicPartition) => topic === positionsTopic && partition === 0
-  for (const some of [records.filter((one) => !isLast(one)), records.filter(isLast)]) {
+  for (const some of inOrder(records, positionsTopic)) {
     throwFirst(await session.produce(inBatches(some), signal))
   }
   await lock.confirm(signal)
   await session.commit(signal)
+}
+
+/**
+ * Where there are no transactions, claims must not be there before what they tell of; the first partition's tells that
+ * everything is.
+ */
+function inOrder(records: readonly PlacedRecord[], positionsTopic: string): PlacedRecord[][] {
+  const rankOf = ({ topic, partition }: TopicPartition) =>
+    topic !== positionsTopic ? 0 : partition === 0 ? 2 : 1
+  const byRank = Map.groupBy(records, rankOf)
+  return ([0, 1, 2] as const).map((rank) => byRank.get(rank) ?? [])
 }
 
 /** What was not sent, because something before it had failed, is to blame for nothing. */
