@@ -6,6 +6,7 @@ export interface RuleConfig {
   /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
   readonly topics: readonly string[]
   readonly partitioning?: TopicRules['partitioning']
+  readonly hashGrowth?: TopicRules['hashGrowth']
   readonly filter?: string
   readonly deadLetter?: string
   readonly policies: Partial<Policies>
@@ -23,10 +24,11 @@ export function rulesFor(rules: readonly RuleConfig[]): (topic: string) => Topic
 }
 
 function merged(rules: readonly RuleConfig[]): TopicRules {
-  const first = <Key extends 'partitioning' | 'filter' | 'deadLetter'>(key: Key) =>
+  const first = <Key extends Exclude<keyof RuleConfig, 'topics' | 'policies'>>(key: Key) =>
     rules.find((rule) => rule[key] !== undefined)?.[key]
   return {
     partitioning: first('partitioning') ?? plainRules.partitioning,
+    hashGrowth: first('hashGrowth') ?? plainRules.hashGrowth,
     filter: first('filter') ?? plainRules.filter,
     deadLetter: first('deadLetter') ?? plainRules.deadLetter,
     policies: Object.assign({}, plainRules.policies, ...rules.map(({ policies }) => policies).reverse())

@@ -7,6 +7,16 @@ import type { RuleConfig } from './rules.ts'
 
 /** The keys that a mirror and its rules have in common. */
 export const ruleFields = () => ({
+  partitioning: oneOf(['preserve', 'hash'])
+    .optional()
+    .describe(
+      '"preserve" keeps each record’s partition; "hash", where the numbers of partitions differ, puts it where the target’s producers would put its key.'
+    ),
+  hash_growth: oneOf(['hold', 'accept'])
+    .optional()
+    .describe(
+      'Of "hash", when the target’s topic grows: "hold" stops, "accept" lets keys change partitions.'
+    ),
   filter: filter()
     .optional()
     .describe(
@@ -29,8 +39,9 @@ export function rules() {
   return list(rule, 0, 'an array of tables [[mirror.NAME.rule]]').default([])
 }
 
-export function ruleOf(topics: readonly string[], { filter, dead_letter, policy }: Fields): RuleConfig {
-  return { topics, policies: policy, ...present({ filter, deadLetter: dead_letter }) }
+export function ruleOf(topics: readonly string[], fields: Fields): RuleConfig {
+  const { partitioning, hash_growth: hashGrowth, filter, dead_letter: deadLetter, policy } = fields
+  return { topics, policies: policy, ...present({ partitioning, hashGrowth, filter, deadLetter }) }
 }
 
 function filter() {

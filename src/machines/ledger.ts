@@ -1,8 +1,8 @@
-import type { FetchAssignment } from '../actors/kafka/fetcher.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import type { Marks } from './marks.ts'
+import { counted, growthHold, hashedOver, placedUnder } from './placement.ts'
 import { behind, both, type Refused } from './refused.ts'
-import type { Expectation, PartitionFailure, PositionRecord, Taken } from './shard-protocol.ts'
+import type { PartitionFailure, PositionRecord, Taken } from './shard-protocol.ts'
 import type { TopicRules } from './topic-rules.ts'
 
 /**
@@ -22,6 +22,8 @@ export interface PartitionSpec extends TopicPartition {
   /** The topic of the target that it is copied to, and how many partitions that one has. */
   readonly targetTopic: string
   readonly targetPartitions: number
+  /** Of its own topic. */
+  readonly sourcePartitions: number
   /** The target topic's limit on a batch, in bytes. */
   readonly targetMaxBytes: number
   readonly rules: TopicRules
@@ -39,6 +41,8 @@ export interface Position {
   readonly leaderEpoch: number
   readonly sourceId: string | undefined
   readonly targetId: string | undefined
+  /** Of the target's topic, where records are placed by the hash of their keys. */
+  readonly targetPartitions?: number
 }
 
 /** Positions by `tp(topic, partition)`. */
@@ -107,39 +111,6 @@ export function nextOffset(entry: Entry, positions: Positions, key: string): num
   return entry.taken >= 0 ? entry.taken : (entry.jump?.to ?? positions[key]?.next ?? entry.spec.logStart)
 }
 
-/** What the writer is told of a partition that begins at `offset`. */
-export function expectation(
-  { spec, generation, jump, refused, isCareful = false }: Entry,
-  offset: number
-): Expectation {
-  const { topic, partition, targetTopic, targetMaxBytes: maxBytes, rules } = spec
-  const { policies, filter, deadLetter } = rules
-  return {
-    ...{ topic, partition, offset, generation, targetTopic, maxBytes },
-    ...{ policies, filter, isCareful },
-    ...(deadLetter !== undefined && { deadLetter }),
-    ...(refused && { refused }),
-    ...(jump && { jump })
-  }
-}
-
-/** What the fetcher is told of it. The epoch is known only where the fetch begins at a position that we have. */
-export function assignment(
-  { spec, generation, jump }: Entry,
-  offset: number,
-  position: Pick<Position, 'next' | 'leaderEpoch'> | undefined
-): FetchAssignment {
-  const isContinued = jump === undefined && position?.next === offset
-  return {
-    topic: spec.topic,
-    partition: spec.partition,
-    position: offset,
-    generation,
-    ...(isContinued && position.leaderEpoch >= 0 ? { leaderEpoch: position.leaderEpoch } : {}),
-    ...(spec.sourceId === undefined ? {} : { topicId: spec.sourceId })
-  }
-}
-
 /** Whether what both clusters have still is what the position stands for, and there is a place to copy to. */
 export function examine(spec: PartitionSpec, position: Position | undefined): Stop | undefined {
   if (position !== undefined) {
@@ -154,7 +125,8 @@ export function examine(spec: PartitionSpec, position: Position | undefined): St
       }
     }
   }
-  return spec.hold === undefined ? undefined : { standing: 'held', reason: spec.hold }
+  const hold = spec.hold ?? growthHold(spec, position)
+  return hold === undefined ? undefined : { standing: 'held', reason: hold }
 }
 
 /** Lets every waiting partition be copied from its position, or from where the rules say, or says why it may not. */
@@ -165,7 +137,8 @@ export function begin(ledger: Ledger, positions: Positions): Ledger {
     const stop = examine(spec, positions[key])
     const jump = stop === undefined ? entry.jump : allowedJump(spec, positions[key], stop)
     if (stop !== undefined && jump === undefined) return stopped(entry, stop)
-    if (spec.hold !== undefined) return stopped(entry, { standing: 'held', reason: spec.hold })
+    const hold = spec.hold ?? growthHold(spec, positions[key])
+    if (hold !== undefined) return stopped(entry, { standing: 'held', reason: hold })
     return { ...entry, standing: 'copying', generation: entry.generation + 1, ...(jump && { jump }) }
   })
 }
@@ -277,7 +250,10 @@ export function positionsOf(ledger: Ledger, acked: Marks): PositionRecord[] {
     return {
       topic,
       partition,
-      position: { next, leaderEpoch, sourceId: spec?.sourceId, targetId: spec?.targetId }
+      position: {
+        ...{ next, leaderEpoch, sourceId: spec?.sourceId, targetId: spec?.targetId },
+        ...(spec && placedUnder(spec))
+      }
     }
   })
 }
@@ -304,12 +280,13 @@ function withoutRefused({ refused: _, ...entry }: Entry, refused: Refused | unde
   return refused === undefined ? entry : { ...entry, refused }
 }
 
-/** Which partitions began and which ceased to be copied between two ledgers. */
+/** Which partitions began and which ceased to be copied between two ledgers; one that is assigned anew did both. */
 export function difference(before: Ledger, after: Ledger): Difference {
+  const isIn = (ledger: Ledger, key: string, { generation }: Entry) =>
+    ledger[key]?.standing === 'copying' && ledger[key].generation === generation
   const isStarted = ([key, entry]: [string, Entry]) =>
-    entry.standing === 'copying' && before[key]?.standing !== 'copying'
-  const isEnded = ([key, entry]: [string, Entry]) =>
-    entry.standing === 'copying' && after[key]?.standing !== 'copying'
+    entry.standing === 'copying' && !isIn(before, key, entry)
+  const isEnded = ([key, entry]: [string, Entry]) => entry.standing === 'copying' && !isIn(after, key, entry)
   return {
     started: Object.entries(after).filter(isStarted),
     ended: Object.entries(before)
@@ -357,7 +334,7 @@ function anew(
 /** A known partition looked at again. Ids are compared with those it was copied under, not only with its position. */
 function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undefined): Entry {
   const known = entry.spec.targetMaxBytes === spec.targetMaxBytes ? entry : withoutRefused(entry, undefined)
-  const next: Entry = { ...known, spec, end: Math.max(entry.end, spec.end) }
+  const next: Entry = { ...known, spec: counted(spec, entry.spec), end: Math.max(entry.end, spec.end) }
   const reset =
     differs('source', entry.spec.sourceId, spec.sourceId) ??
     differs('target', entry.spec.targetId, spec.targetId)
@@ -369,13 +346,16 @@ function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undef
       { standing: 'topic-reset', reason: reset }
     )
   }
+  const hold = spec.hold ?? growthHold(spec, entry.spec)
   if (entry.standing === 'copying') {
-    return spec.hold === undefined ? next : stopped(next, { standing: 'held', reason: spec.hold })
+    if (hold !== undefined) return stopped(next, { standing: 'held', reason: hold })
+    const isPlacedAnew = hashedOver(entry.spec) !== hashedOver(next.spec)
+    return isPlacedAnew ? { ...next, generation: entry.generation + 1 } : next
   }
   if (entry.standing !== 'held') return next
   const changed = entry.spec.hold !== spec.hold || entry.spec.targetMaxBytes !== spec.targetMaxBytes
   if (!changed) return next
-  return spec.hold === undefined ? waiting(next) : stopped(next, { standing: 'held', reason: spec.hold })
+  return hold === undefined ? waiting(next) : stopped(next, { standing: 'held', reason: hold })
 }
 
 function differs(side: string, before: string | undefined, now: string | undefined): string | undefined {

@@ -48,6 +48,8 @@ export interface Expectation extends TopicPartition {
   readonly isCareful: boolean
   /** What the target has refused of what begins at `offset`. */
   readonly refused?: Refused
+  /** Set where records are placed by the hash of their keys: over so many partitions of the target. */
+  readonly hashedOver?: number
   /** Set when `offset` is not where the position was: what lies between is skipped, or was copied from another topic. */
   readonly jump?: Jump
 }

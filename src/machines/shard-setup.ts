@@ -2,6 +2,7 @@ import { assign, enqueueActions, type ParameterizedObject, raise, sendTo, setup,
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
+import { assignment, expectation } from './assignments.ts'
 import type { Entry, KeyedStop, Ledger, PartitionSpec, Positions } from './ledger.ts'
 import * as ledgers from './ledger.ts'
 import type { Marks } from './marks.ts'
@@ -250,7 +251,7 @@ export const shard = setup({
         type: 'tell',
         params: {
           type: 'expect',
-          partitions: started.map(([key, entry]) => ledgers.expectation(entry, from(key, entry)))
+          partitions: started.map(([key, entry]) => expectation(entry, from(key, entry)))
         }
       })
       enqueue({
@@ -258,7 +259,7 @@ export const shard = setup({
         params: {
           type: 'fetch.assign',
           partitions: started.map(([key, entry]) =>
-            ledgers.assignment(entry, from(key, entry), context.acked[key] ?? context.positions[key])
+            assignment(entry, from(key, entry), context.acked[key] ?? context.positions[key])
           )
         }
       })

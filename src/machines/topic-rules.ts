@@ -2,6 +2,8 @@
 export interface TopicRules {
   /** `preserve`: partition p goes to partition p. `hash`: a record goes where the target's producers would put its key. */
   readonly partitioning: 'preserve' | 'hash'
+  /** Of `hash`, when the target has another number of partitions than before: `hold` waits, `accept` lets keys move. */
+  readonly hashGrowth: 'hold' | 'accept'
   /** A CEL expression over `key`, `value`, `headers`, `timestamp`, `partition` and `offset`; records that it is false for stay behind. */
   readonly filter: string | undefined
   readonly policies: Policies
@@ -33,6 +35,7 @@ export const failing: Policies = {
 /** Of a topic that the config says nothing about. */
 export const plainRules: TopicRules = {
   partitioning: 'preserve',
+  hashGrowth: 'hold',
   filter: undefined,
   deadLetter: undefined,
   policies: failing

@@ -12,20 +12,22 @@ test('of each thing the first rule decides that fits and says something', () => 
     {
       topics: ['t|u'],
       partitioning: 'hash',
+      hashGrowth: 'accept',
       filter: 'b',
       policies: { rejected: 'dead-letter', dataLoss: 'skip' }
     },
     { topics: ['.*'], partitioning: 'preserve', policies: { topicReset: 'restart' } }
   ])
   expect(of('t')).toEqual({
+    ...plainRules,
     partitioning: 'hash',
+    hashGrowth: 'accept',
     filter: 'a',
     policies: { ...failing, rejected: 'skip', dataLoss: 'skip', topicReset: 'restart' }
   })
   expect(of('u')).toMatchObject({ filter: 'b', policies: { rejected: 'dead-letter' } })
   expect(of('v')).toEqual({
-    partitioning: 'preserve',
-    filter: undefined,
+    ...plainRules,
     policies: { ...failing, topicReset: 'restart' }
   })
 })

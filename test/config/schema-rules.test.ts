@@ -33,6 +33,7 @@ policy = { data_loss = "skip", rejected = "dead_letter" }
 topics = ["pay.*"]
 policy = { data_loss = "fail", topic_reset = "restart" }
 dead_letter = "pay.dead"
+partitioning = "hash"
 [[mirror.m.rule]]
 topics = ["payments", "orders"]
 policy = { topic_reset = "fail", rejected = "skip", source_corrupt = "skip" }
@@ -42,6 +43,7 @@ policy = { topic_reset = "fail", rejected = "skip", source_corrupt = "skip" }
   const skipping = { ...failing, rejected: 'skip', sourceCorrupt: 'skip' }
   expect(rulesOf('orders', keys).policies).toEqual({ ...skipping, dataLoss: 'skip' })
   expect(rulesOf('payments', keys).policies).toEqual({ ...skipping, topicReset: 'restart' })
+  expect(rulesOf('payroll', keys)).toMatchObject({ partitioning: 'hash', hashGrowth: 'hold' })
   expect(['t', 'payroll'].map((topic) => rulesOf(topic, keys).deadLetter)).toEqual([undefined, 'pay.dead'])
 })
 
@@ -57,6 +59,8 @@ test('a filter is compiled before anything runs', () => {
 test('what is wrong with a rule is told with its place', () => {
   expect(
     faultsOf(`
+partitioning = "range"
+hash_growth = "drop"
 policy = { data_loss = "restart", topc_reset = "fail", rejected = "drop" }
 dead_letter = "no topic"
 [[mirror.m.rule]]
@@ -66,6 +70,8 @@ topics = ["a"]
 polcy = { data_loss = "skip" }
 `)
   ).toEqual([
+    'mirror.m.partitioning = "range" is not allowed; allowed: "preserve", "hash"',
+    'mirror.m.hash_growth = "drop" is not allowed; allowed: "hold", "accept"',
     'mirror.m.dead_letter = "no topic" is not allowed; allowed: a Kafka topic: up to 249 letters, digits, ".", "_" or "-"',
     'mirror.m.policy.data_loss = "restart" is not allowed; allowed: "fail", "skip"',
     'mirror.m.policy.rejected = "drop" is not allowed; allowed: "fail", "skip", "dead_letter"',

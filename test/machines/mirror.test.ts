@@ -37,6 +37,7 @@ const placed = (topic: string, shard: number): PlacedPartition => ({
   highWatermark: -1,
   targetTopic: topic,
   targetPartitions: 1,
+  sourcePartitions: 1,
   targetMaxBytes: 1,
   rules: plainRules
 })

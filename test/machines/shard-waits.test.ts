@@ -20,7 +20,7 @@ const settings: ShardSettings = {
 }
 const spec: PartitionSpec = {
   ...{ topic: 'a', partition: 0, sourceId: undefined, targetId: undefined, logStart: 0, end: -1 },
-  ...{ targetTopic: 'a', targetPartitions: 1, targetMaxBytes: 1_000, rules: plainRules }
+  ...{ targetTopic: 'a', targetPartitions: 1, sourcePartitions: 1, targetMaxBytes: 1_000, rules: plainRules }
 }
 const restored = [{ type: 'writer.fenced' }, { type: 'writer.restored', positions: {} }]
 const transaction = [

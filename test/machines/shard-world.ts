@@ -28,6 +28,7 @@ export const spec = (topic: string, more: Partial<PartitionSpec> = {}): Partitio
   end: -1,
   targetTopic: topic,
   targetPartitions: 1,
+  sourcePartitions: 1,
   targetMaxBytes: 1_000,
   rules: plainRules,
   ...more

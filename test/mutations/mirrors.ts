@@ -140,6 +140,34 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
       title: 'what is rejected goes to the topic for dead letters, with what it was and why'
     }
   },
+  'hash: the number of partitions that keys were placed under is forgotten': {
+    file: 'src/machines/placement.ts',
+    find: 'spec.targetPartitions === 0 || growthHold(spec, before) !== undefined',
+    replace: 'spec.targetPartitions < 0',
+    test: {
+      file: 'test/machines/placement.test.ts',
+      title:
+        'a target that grows while keys are placed holds its partitions; what is on its way is committed as it was'
+    }
+  },
+  'hash: records without a key are put anywhere': {
+    file: 'src/actors/mirror/spread.ts',
+    find: 'key === null ? partition % hashedOver',
+    replace: 'key === null ? record.offset % hashedOver',
+    test: {
+      file: 'test/actors/mirror/spread.test.ts',
+      title: 'each key goes where Kafka’s producers put it, in its order, and what has no key stays together'
+    }
+  },
+  'hash: only one partition of the target is added to the transaction': {
+    file: 'src/machines/shard-setup.ts',
+    find: 'for (const target of targets) {',
+    replace: 'for (const target of targets.slice(0, 1)) {',
+    test: {
+      file: 'test/machines/placement.test.ts',
+      title: 'a partition of the source is added with all partitions of the target that its batches go to'
+    }
+  },
   'a refused record counts as a doubt': {
     file: 'src/machines/shard.ts',
     find: 'isDoubt: failures.some(({ refused }) => refused === undefined)',

@@ -34,10 +34,28 @@ export function failuresOf(
       : [{ ...result, batch, fault: result.fault }]
   })
   const blamed = failed.filter(({ fault }) => fault.code !== 'not-sent')
-  const first = new Map(
-    (blamed.length > 0 ? blamed : failed).toReversed().map((one) => [keyOf(one.batch.source), one])
-  )
-  return [...first.values()].map(failureOf)
+  const first = new Map<string, Failed>()
+  for (const one of blamed.length > 0 ? blamed : failed) {
+    if (!first.has(keyOf(one))) first.set(keyOf(one), one)
+  }
+  const failures = new Map<string, PartitionFailure>()
+  for (const one of first.values()) {
+    const failure = failureOf(one)
+    for (const source of sourcesOf(one, failure, batches)) {
+      if (!failures.has(keyOf(source))) failures.set(keyOf(source), { ...failure, ...source })
+    }
+  }
+  return [...failures.values()]
+}
+
+/** A batch that is refused is its own source's affair; a sick partition of the target is that of all that write to it. */
+function sourcesOf(
+  { batch }: Failed,
+  { fault, refused }: PartitionFailure,
+  batches: readonly CopiedBatch[]
+): readonly TopicPartition[] {
+  if (refused !== undefined || fault.code === 'source-corrupt') return [batch.source]
+  return batches.filter((one) => keyOf(one) === keyOf(batch)).map(({ source }) => source)
 }
 
 interface Failed extends ProduceResult {

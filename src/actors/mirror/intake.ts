@@ -42,6 +42,9 @@ interface Expected
 const LOAD_BATCHES_MAX = 1_000
 const LOAD_BYTES_MAX = 16 * 1024 * 1024
 
+/** Stands for their topic where partitions of the target are counted. */
+const DEAD_LETTERS = -1
+
 /**
  * Where fetched slices become batches to produce: each batch is judged by its header, and each partition is taken in
  * offset order without a gap or a repeat, whatever the fetcher delivers. No payload byte of a batch
@@ -149,12 +152,12 @@ export class Intake {
     const from = expected.offset
     const held = walk.hold()
     const filter = this.#filterOf(expected.filter, walk.slice)
-    const copy = { topic: expected.targetTopic, partition }
-    const targets = new Set<TopicPartition>()
-    const stretch = walk.stretch({ ...expected, filter }, ({ batch, origins, records }, letters) => {
-      const target = letters?.target ?? copy
+    const targets = new Map<number, TopicPartition>()
+    const stretch = walk.stretch({ ...expected, filter }, (made, letters) => {
+      const { batch, origins, records, target: to = partition } = made
+      const target = letters?.target ?? { topic: expected.targetTopic, partition: to }
       const isDeadLetter = letters !== undefined
-      targets.add(target)
+      targets.set(isDeadLetter ? DEAD_LETTERS : to, target)
       this.#batches.push({ ...target, source: { topic, partition }, batch, origins, isDeadLetter })
       if (!isDeadLetter) this.#records += records
       this.#bytes += batch.length
@@ -164,7 +167,7 @@ export class Intake {
     else held.release()
     expected.offset = stretch.next
     if (stretch.stop !== undefined) this.#expected.delete(key)
-    return { topic, partition, from, end: lastStableOffset, targets: [...targets], ...stretch }
+    return { topic, partition, from, end: lastStableOffset, targets: [...targets.values()], ...stretch }
   }
 
   #filterOf(text: string | undefined, place: TopicPartition): RunOptions['filter'] {

@@ -52,13 +52,14 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): Decoded 
   if (value === null) return { type: 'tombstone', key: name }
   const fields = parse(name, value)
   if (name === CLAIM_KEY) return { type: 'claim', claim: fields as unknown as Claim }
-  const { next, leaderEpoch, sourceId, targetId } = fields
+  const { next, leaderEpoch, sourceId, targetId, targetPartitions } = fields
   if (typeof next !== 'number' || !Number.isSafeInteger(next) || next < 0) throw unreadable(name, 'no offset')
   const position: Position = {
     next,
     leaderEpoch: typeof leaderEpoch === 'number' ? leaderEpoch : -1,
     sourceId: typeof sourceId === 'string' ? sourceId : undefined,
-    targetId: typeof targetId === 'string' ? targetId : undefined
+    targetId: typeof targetId === 'string' ? targetId : undefined,
+    ...(typeof targetPartitions === 'number' && { targetPartitions })
   }
   return { type: 'position', key: name, position }
 }

@@ -3,9 +3,10 @@ import type { Stop } from '../../machines/ledger.ts'
 import type { RefusedRecord, Suspicion } from '../../machines/refused.ts'
 import type { Expectation } from '../../machines/shard-protocol.ts'
 import type { BatchHeader } from '../../records/batch.ts'
-import { type Rebatched, Rebatcher } from '../../records/rebatch.ts'
+import { Rebatcher } from '../../records/rebatch.ts'
 import { forEachRecord, type RecordCursor } from '../../records/record.ts'
 import type { DeadLetter, DeadLetters } from './dead-letters.ts'
+import { type Placed, Spread, type SpreadOptions } from './spread.ts'
 
 /** A fetched batch that is to be copied. */
 export interface Piece {
@@ -21,7 +22,7 @@ export interface Piece {
 
 /** What became of a run. */
 export interface RunOutcome {
-  readonly batches: readonly Rebatched[]
+  readonly batches: readonly Placed[]
   /** What was left out of them, because the rules want it so, in the order of offsets. */
   readonly leftOut: readonly LeftOut[]
   /** Set when something cannot be copied: `batches` hold what comes before it. */
@@ -55,7 +56,7 @@ export interface Paths {
 }
 
 /** How the records of a run are treated. */
-export interface RunOptions extends Pick<Expectation, 'maxBytes' | 'policies'> {
+export interface RunOptions extends Pick<Expectation, 'maxBytes' | 'policies'>, SpreadOptions {
   readonly paths: Paths
   /** Whether a record is copied; all are by default. */
   readonly filter?: ((record: RecordCursor) => boolean) | undefined
@@ -87,12 +88,12 @@ export class Run {
   /** Whether a piece may go on together with what is there. */
   fits(piece: Piece): boolean {
     const last = this.#pieces.at(-1)
-    return last === undefined || (isSmall(piece) && last.header.codec === piece.header.codec)
+    return last === undefined || (this.#isMerged(piece) && last.header.codec === piece.header.codec)
   }
 
   add(piece: Piece): void {
     this.#pieces.push(piece)
-    this.#bytes += isSmall(piece) ? piece.batch.length : RUN_BYTES_MAX
+    this.#bytes += this.#isMerged(piece) ? piece.batch.length : RUN_BYTES_MAX
   }
 
   /** Nothing should be added any more. */
@@ -105,7 +106,7 @@ export class Run {
     let pieces: readonly Piece[] = this.#pieces
     this.#pieces = []
     this.#bytes = 0
-    const batches: Rebatched[] = []
+    const batches: Placed[] = []
     const leftOut: LeftOut[] = []
     for (;;) {
       const made = this.#letGo(pieces)
@@ -117,6 +118,11 @@ export class Run {
       leftOut.push(failure)
       pieces = pieces.filter(({ header }) => header.lastOffset >= failure.until)
     }
+  }
+
+  /** What is spread over partitions is taken apart anyway. */
+  #isMerged(piece: Piece): boolean {
+    return isSmall(piece) || this.#options.hashedOver !== undefined
   }
 
   #letGo(pieces: readonly Piece[]): RunOutcome {
@@ -137,9 +143,9 @@ export class Run {
   }
 }
 
-function mayPass(piece: Piece, { filter, refused, suspicion }: RunOptions): boolean {
+function mayPass(piece: Piece, { filter, refused, suspicion, hashedOver }: RunOptions): boolean {
   const { passes, header } = piece
-  if (!passes || filter !== undefined) return false
+  if (!passes || filter !== undefined || hashedOver !== undefined) return false
   if (isSuspect(piece, suspicion) && header.count > suspicion.recordsMax) return false
   for (const offset of refused?.keys() ?? []) {
     if (header.baseOffset <= offset && offset <= header.lastOffset) return false
@@ -163,20 +169,19 @@ function isSmall({ batch, header }: Piece): boolean {
 
 type Outcome = RunOutcome & { readonly filtered: number }
 
-function rebatched(pieces: readonly Piece[], options: RunOptions): Outcome {
-  const { maxBytes, policies, suspicion } = options
-  const bytes = pieces.reduce((sum, { batch }) => sum + batch.length, 0)
-  const recordsMax = pieces.some((piece) => isSuspect(piece, suspicion)) ? suspicion?.recordsMax : undefined
-  const rebatcher = new Rebatcher(pieces[0]?.header.codec ?? 0, maxBytes, bytes, recordsMax)
+/** @param until records from this offset on are not looked at */
+function rebatched(pieces: readonly Piece[], options: RunOptions, until = Number.POSITIVE_INFINITY): Outcome {
+  const { policies } = options
+  const spread = new Spread(options, rebatcherOf(pieces, options))
   const leftOut: LeftOut[] = []
   let failure: LeftOut | undefined
   let filtered = 0
   for (const [index, { batch, header, from }] of pieces.entries()) {
     try {
       forEachRecord(batch, (record) => {
-        if (record.offset < from || failure !== undefined) return
+        if (record.offset < from || record.offset >= until || failure !== undefined) return
         const verdict = verdictOn(record, options)
-        if (verdict === 'copied') rebatcher.add(record)
+        if (verdict === 'copied') spread.add(record)
         else if (verdict === 'filtered') filtered++
         else if (isLeftOut(verdict, policies)) leftOut.push(verdict)
         else failure = verdict
@@ -189,7 +194,20 @@ function rebatched(pieces: readonly Piece[], options: RunOptions): Outcome {
     }
     if (failure !== undefined) break
   }
-  return { ...withinLimit({ batches: rebatcher.take(), leftOut, failure }, pieces, options), filtered }
+  const { batches, outsize } = withinLimit(spread.take(), options)
+  const forbidden = outsize.find((one) => !isLeftOut(one, policies))
+  if (forbidden !== undefined) {
+    return { ...rebatched(pieces, options, forbidden.offset), failure: failed(forbidden, pieces) }
+  }
+  const inOrder = [...leftOut, ...outsize].sort((a, b) => a.offset - b.offset)
+  return { batches, leftOut: inOrder, filtered, ...(failure && { failure: failed(failure, pieces) }) }
+}
+
+function rebatcherOf(pieces: readonly Piece[], { maxBytes, suspicion }: RunOptions) {
+  const bytes = pieces.reduce((sum, { batch }) => sum + batch.length, 0)
+  const recordsMax = pieces.some((piece) => isSuspect(piece, suspicion)) ? suspicion?.recordsMax : undefined
+  const codec = pieces[0]?.header.codec ?? 0
+  return (share: number) => new Rebatcher(codec, maxBytes, Math.ceil(bytes * share), recordsMax)
 }
 
 function verdictOn(record: RecordCursor, options: RunOptions): 'copied' | 'filtered' | LeftOut {
@@ -217,40 +235,17 @@ function rejected(
   return { offset, until: offset + 1, stop: { standing: 'rejected', reason }, ...(letter && { letter }) }
 }
 
-interface Made {
-  readonly batches: readonly Rebatched[]
-  readonly leftOut: readonly LeftOut[]
-  readonly failure: LeftOut | undefined
-}
-
-/** A batch above the limit holds one record, which the target would refuse. */
-function withinLimit(made: Made, pieces: readonly Piece[], options: RunOptions): RunOutcome {
-  const { maxBytes, policies } = options
-  const batches: Rebatched[] = []
-  const leftOut = [...made.leftOut]
-  let { failure } = made
-  for (const one of made.batches) {
-    const tooLarge = one.batch.length <= maxBytes ? undefined : outsize(one, options)
-    if (tooLarge === undefined) batches.push(one)
-    else if (isLeftOut(tooLarge, policies)) leftOut.push(tooLarge)
-    else {
-      failure = tooLarge
-      break
-    }
-  }
-  const end = failure?.offset ?? Number.POSITIVE_INFINITY
-  const before = leftOut.filter(({ offset }) => offset < end).sort((a, b) => a.offset - b.offset)
-  return { batches, leftOut: before, ...(failure && { failure: failed(failure, pieces) }) }
-}
-
-function outsize({ batch, origins }: Rebatched, { maxBytes, letters }: RunOptions): LeftOut | undefined {
-  const offset = origins[0]?.offset ?? -1
-  const reason = `the record at offset ${offset} takes ${batch.length} bytes, the target allows ${maxBytes}`
-  let found: LeftOut | undefined
-  forEachRecord(batch, (record) => {
-    found = rejected(record, reason, letters, offset)
+/** A batch above the limit holds one record, which the target would refuse; those records in the order of offsets. */
+function withinLimit(made: readonly Placed[], { maxBytes, letters }: RunOptions) {
+  const outsize: LeftOut[] = []
+  const batches = made.filter(({ batch, origins }) => {
+    if (batch.length <= maxBytes) return true
+    const offset = origins[0]?.offset ?? -1
+    const reason = `the record at offset ${offset} takes ${batch.length} bytes, the target allows ${maxBytes}`
+    forEachRecord(batch, (record) => outsize.push(rejected(record, reason, letters, offset)))
+    return false
   })
-  return found
+  return { batches, outsize: outsize.sort((a, b) => a.offset - b.offset) }
 }
 
 function failed(failure: LeftOut, pieces: readonly Piece[]): RunFailure {

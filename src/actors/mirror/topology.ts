@@ -174,6 +174,7 @@ class Look {
           highWatermark: this.#offsets.topOf(key),
           targetTopic: target,
           targetPartitions: there?.partitions.length ?? 0,
+          sourcePartitions: here?.partitions.length ?? 0,
           targetMaxBytes: maxBytes,
           ...(codec === undefined ? {} : { targetCodec: codec }),
           rules: this.#options.rulesOf(name),

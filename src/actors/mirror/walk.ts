@@ -8,11 +8,12 @@ import type { Lease } from '../budget.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { type LeftOut, type Paths, Run, type RunOptions } from './run.ts'
+import type { Placed } from './spread.ts'
 
 /** Where a stretch begins, and how it is to be gone. */
 export interface StretchOptions extends Pick<Expectation, 'offset' | 'isCareful'>, RunKind {}
 
-type RunKind = Omit<RunOptions, 'paths'>
+type RunKind = Omit<RunOptions, 'paths' | 'partition'>
 
 /** What one stretch of a walk came to. */
 export interface Stretch {
@@ -63,10 +64,10 @@ export class Walk {
   /** Goes on from `offset`, gives the batches to be copied to `keep`, and rests when it says that this was enough. */
   stretch(
     { offset, isCareful, ...options }: StretchOptions,
-    keep: (made: Rebatched, letters?: DeadLetters) => 'more' | 'enough'
+    keep: (made: Placed, letters?: DeadLetters) => 'more' | 'enough'
   ): Stretch {
     this.#isBegun = true
-    const run = new Run({ paths: this.#paths, ...options })
+    const run = new Run({ ...options, paths: this.#paths, partition: this.slice.partition })
     let [next, leaderEpoch, records, bytes, isEnough] = [offset, -1, 0, 0, false]
     const skipped: Skipped[] = []
     const reached = (stop?: Stop) => ({ next, leaderEpoch, records, bytes, skipped, ...(stop && { stop }) })

@@ -36,7 +36,12 @@ export class Landings {
 
   expect(partitions: readonly Expectation[]): void {
     const { book, shard } = this.#options
-    for (const { topic, partition, targetTopic, offset } of partitions) {
+    for (const { topic, partition, targetTopic, offset, hashedOver } of partitions) {
+      // Its records go to several partitions: there is no offset beside an offset.
+      if (hashedOver !== undefined) {
+        this.#partitions.delete(tp(topic, partition))
+        continue
+      }
       book.begin(shard, { topic, partition, targetTopic }, offset)
       const open = { topic, partition, targetTopic, ranges: new OffsetRanges(offset) }
       this.#partitions.set(tp(topic, partition), open)
