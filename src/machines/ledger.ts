@@ -29,8 +29,6 @@ export interface PartitionSpec extends TopicPartition {
   readonly rules: TopicRules
   /** Why it cannot be copied now, for example because the target lacks the partition. */
   readonly hold?: string
-  /** What keeps its last stable offset from moving for long: it is copied up to there. */
-  readonly stall?: string
 }
 
 /** The value of a position record. */
