@@ -1,5 +1,6 @@
 import { isSea } from 'node:sea'
 import { Worker } from 'node:worker_threads'
+import { unlessAborted } from '../actors/kafka/waiting.ts'
 import { fromTask, type TaskScope } from '../actors/task.ts'
 import { LANE_ASSET, textAsset } from '../assets.ts'
 import { Fault, toFault } from '../errors.ts'
@@ -16,6 +17,10 @@ export interface LanesOptions {
   readonly onSeen: (lane: number, seen: Extract<LaneReport, { type: 'lane.seen' }>) => void
   /** No lane is left. */
   readonly onGone: () => void
+  /** Makes the thread of a lane; tests give their own. */
+  readonly open?: () => Worker
+  /** How long an ended lane may take to be gone, in milliseconds; 5 s by default. */
+  readonly goneMs?: number
 }
 
 export interface LanesCommand {
@@ -26,29 +31,36 @@ export interface LanesCommand {
  * Runs the lanes, each in a thread, until all have drained. When one fails, the others are stopped and its fault is
  * thrown, but only after every thread is gone: nobody may come back under a name that is still in use.
  */
-export function createLanes({ orders, onBegin, onSeen, onGone }: LanesOptions) {
+export function createLanes(options: LanesOptions) {
+  const { orders, onBegin, onSeen, onGone, open = openThread, goneMs = GONE_MS } = options
   return fromTask<void, undefined, LanesCommand, never>(
     async ({ signal, receive }: TaskScope<undefined, LanesCommand, never>) => {
+      signal.throwIfAborted()
       onBegin()
-      const lanes = orders.map((order) => new LaneThread(order, (seen) => onSeen(order.lane, seen)))
+      const lanes = orders.map((order) => new LaneThread(open(), order, (seen) => onSeen(order.lane, seen)))
       const send = (command: LaneCommand) => {
         for (const lane of lanes) lane.send(command)
       }
       receive(({ type }) => send({ type }))
-      const onAbort = () => send({ type: 'stop' })
-      signal.addEventListener('abort', onAbort)
-      if (signal.aborted) onAbort()
       try {
-        await Promise.all(lanes.map(({ done }) => done))
+        const drained = Promise.all(lanes.map(({ done }) => done))
+        await unlessAborted(drained, signal)
       } finally {
-        signal.removeEventListener('abort', onAbort)
         send({ type: 'stop' })
-        await Promise.all(lanes.map((lane) => lane.gone()))
+        await Promise.all(lanes.map((lane) => lane.gone(goneMs)))
         onGone()
       }
     }
   )
 }
+
+function openThread(): Worker {
+  return isSea()
+    ? new Worker(textAsset(LANE_ASSET), { eval: true })
+    : new Worker(new URL('thread.ts', import.meta.url))
+}
+
+type LaneOnSeen = (seen: Extract<LaneReport, { type: 'lane.seen' }>) => void
 
 /** One thread. */
 class LaneThread {
@@ -57,10 +69,7 @@ class LaneThread {
   readonly #worker: Worker
   readonly #exited: Promise<void>
 
-  constructor(order: LaneOrder, onSeen: (seen: Extract<LaneReport, { type: 'lane.seen' }>) => void) {
-    const worker = isSea()
-      ? new Worker(textAsset(LANE_ASSET), { eval: true })
-      : new Worker(new URL('thread.ts', import.meta.url))
+  constructor(worker: Worker, order: LaneOrder, onSeen: LaneOnSeen) {
     this.#worker = worker
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
     this.done = new Promise((resolve, reject) => {
@@ -83,8 +92,8 @@ class LaneThread {
   }
 
   /** Resolves when the thread is gone; one that hangs is torn down after a while. */
-  async gone(): Promise<void> {
-    const timer = setTimeout(() => void this.#worker.terminate(), GONE_MS)
+  async gone(limitMs: number): Promise<void> {
+    const timer = setTimeout(() => void this.#worker.terminate(), limitMs)
     await this.#exited
     clearTimeout(timer)
   }

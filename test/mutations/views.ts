@@ -29,6 +29,16 @@ export const ofViews: Readonly<Record<string, Mutation>> = {
       title: 'a transaction that holds the last stable offset back for a minute is told, until it moves'
     }
   },
+  'a mirror comes back before its lanes are gone': {
+    file: 'src/lanes/lanes.ts',
+    find: '        await Promise.all(lanes.map((lane) => lane.gone(goneMs)))\n',
+    replace: '',
+    test: {
+      file: 'test/lanes/lanes.test.ts',
+      title:
+        'a fault ends all lanes, and is told when the last of them is gone, also one that does not listen'
+    }
+  },
   'a secret loses its value on the way to a lane': {
     file: 'src/lanes/order.ts',
     find: 'value.reveal()',
