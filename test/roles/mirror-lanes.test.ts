@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { joined } from '../../src/roles/mirror-lanes.ts'
 import type { RoleView } from '../../src/roles/role.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
@@ -15,6 +15,9 @@ beforeEach(async () => {
   world = await KafkaWorld.start()
 })
 afterEach(() => world.stop())
+
+// Each thread loads its sources anew.
+vi.setConfig({ testTimeout: 120_000 })
 
 const sum = (shards: Readonly<Record<string, number>> = {}) =>
   Object.values(shards).reduce((total, count) => total + count, 0)

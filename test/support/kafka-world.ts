@@ -79,8 +79,12 @@ export class KafkaWorld {
     }
   }
 
-  /** Starts a role's machine as its supervisor would. */
-  run(role: Role): RunningRole {
+  /**
+   * Starts a role's machine as its supervisor would.
+   *
+   * @param patienceMs how long what is waited for may take: threads load their sources first
+   */
+  run(role: Role, patienceMs = 20_000): RunningRole {
     const actor = createActor(role.logic, { input: role.input, inspect: stopOrphans })
     this.#running.add(actor)
     let failure: unknown
@@ -98,14 +102,16 @@ export class KafkaWorld {
       until: (fits) =>
         until(
           () => failure !== undefined || fits(view()),
-          () => JSON.stringify(view())
+          () => JSON.stringify(view()),
+          patienceMs
         ),
       kill: () => actor.stop(),
       drain: async () => {
         actor.send({ type: 'drain' })
         await until(
           () => actor.getSnapshot().status !== 'active',
-          () => JSON.stringify(view())
+          () => JSON.stringify(view()),
+          patienceMs
         )
       }
     }

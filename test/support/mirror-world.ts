@@ -47,7 +47,10 @@ export function startMirror(
   instance = 'cloud'
 ): RunningRole {
   const sections = { mirror: { [instance]: { ...mirrorConfig, ...more } } }
-  return world.run(createMirror(world.context(sections, workerId), instance))
+  return world.run(
+    createMirror(world.context(sections, workerId), instance),
+    (more.lanes ?? 1) > 1 ? 60_000 : undefined
+  )
 }
 
 /** Resolves when everything that these topics have now is copied and the positions say so. */
