@@ -331,7 +331,8 @@ function anew(
 
 /** A known partition looked at again. Ids are compared with those it was copied under, not only with its position. */
 function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undefined): Entry {
-  const known = entry.spec.targetMaxBytes === spec.targetMaxBytes ? entry : withoutRefused(entry, undefined)
+  const isOtherLimit = entry.spec.targetMaxBytes !== spec.targetMaxBytes
+  const known = isOtherLimit ? withoutRefused(entry, undefined) : entry
   const next: Entry = { ...known, spec: counted(spec, entry.spec), end: Math.max(entry.end, spec.end) }
   const reset =
     differs('source', entry.spec.sourceId, spec.sourceId) ??
@@ -350,8 +351,9 @@ function refreshed(entry: Entry, spec: PartitionSpec, position: Position | undef
     const isPlacedAnew = hashedOver(entry.spec) !== hashedOver(next.spec)
     return isPlacedAnew ? { ...next, generation: entry.generation + 1 } : next
   }
+  if (entry.standing === 'rejected' && isOtherLimit) return waiting(next)
   if (entry.standing !== 'held') return next
-  const changed = entry.spec.hold !== spec.hold || entry.spec.targetMaxBytes !== spec.targetMaxBytes
+  const changed = entry.spec.hold !== spec.hold || isOtherLimit
   if (!changed) return next
   return hold === undefined ? waiting(next) : stopped(next, { standing: 'held', reason: hold })
 }

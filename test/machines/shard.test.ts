@@ -167,7 +167,7 @@ test('a record that is known to be refused stops its partition when everything b
   expect(at.world.durable).toEqual({ 'a-0': 1 })
 })
 
-test('what was refused for its size is forgotten when the target has another limit', () => {
+test('what was refused for its size is tried again when the target has another limit', () => {
   const at = first(took(ready('a'), 'a', 1, 150))
   const refused = { records: [], suspicion: { from: 0, until: NO_END, recordsMax: 2 } }
   const known = recovered(refusing(at, refused))
@@ -175,6 +175,27 @@ test('what was refused for its size is forgotten when the target has another lim
   const partitions = [spec('a', { targetMaxBytes: 2_000 })]
   const [next] = transition(shardMachine, known.state, { type: 'partitions.changed', partitions })
   expect(next.context.ledger['a-0']?.refused).toBeUndefined()
+  const stop = { standing: 'rejected', reason: 'too large' } as const
+  const taken: Taken = {
+    ...{
+      topic: 'a',
+      partition: 0,
+      from: 0,
+      next: 0,
+      leaderEpoch: 0,
+      end: 1,
+      records: 0,
+      bytes: 0,
+      targets: []
+    },
+    stop
+  }
+  const [stopped] = transition(shardMachine, known.state, { type: 'writer.took', taken: [taken] })
+  const look = (targetMaxBytes: number) => {
+    const event = { type: 'partitions.changed', partitions: [spec('a', { targetMaxBytes })] } as const
+    return transition(shardMachine, stopped, event)[0].context.ledger['a-0']?.standing
+  }
+  expect([look(1_000), look(2_000)]).toEqual(['rejected', 'copying'])
 })
 
 test('a position below the start of the source log, or of another topic, stops its partition', () => {

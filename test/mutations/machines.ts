@@ -31,7 +31,7 @@ export const ofMachines: Readonly<Record<string, Mutation>> = {
   },
   'doubts not counted': {
     file: 'src/machines/shard-setup.ts',
-    find: 'doubts: ({ context }) => context.doubts + 1',
+    find: 'doubts: isDoubt ? context.doubts + 1 : context.doubts',
     replace: 'doubts: 1',
     test: machine(
       'shard-waits',

@@ -95,8 +95,8 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
   },
   'merged past a record that is too large': {
     file: 'src/actors/mirror/run.ts',
-    find: '      failure = tooLarge\n      break\n',
-    replace: '      continue\n',
+    find: 'outsize.find((one) => !isLeftOut(one, policies))',
+    replace: 'outsize.find(() => false)',
     test: {
       file: 'test/actors/mirror/intake.test.ts',
       title:
@@ -114,8 +114,8 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
   },
   'the record that the target blames is taken for another': {
     file: 'src/records/rebatch.ts',
-    find: 'offset + rest',
-    replace: 'offset + rest + 1',
+    find: 'return offset + index - before',
+    replace: 'return offset + index - before + 1',
     test: {
       file: 'test/actors/mirror/failures.test.ts',
       title: 'records that the target blames are known by the offsets that they had on the source'

@@ -90,8 +90,8 @@ export const ofRecords: Readonly<Record<string, Mutation>> = {
   },
   'a record lost behind one that was left out': {
     file: 'src/actors/mirror/run.ts',
-    find: 'record.offset < from || failure !== undefined',
-    replace: 'record.offset < from || leftOut.length > 0',
+    find: 'record.offset >= until || failure !== undefined',
+    replace: 'record.offset >= until || leftOut.length > 0',
     test: {
       file: 'test/actors/mirror/intake.test.ts',
       title: 'messages of the former formats go on as batches, from wherever the position is among them'

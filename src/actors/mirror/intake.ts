@@ -31,7 +31,7 @@ interface Expected
   extends Omit<Expectation, 'topic' | 'partition' | 'offset' | 'refused' | 'deadLetter' | 'jump'> {
   offset: number
   readonly letters: DeadLetters | undefined
-  readonly refused: ReadonlyMap<number, RefusedRecord>
+  readonly refused: ReadonlyMap<number, RefusedRecord> | undefined
   readonly suspicion: Suspicion | undefined
 }
 
@@ -73,7 +73,7 @@ export class Intake {
       this.#expected.set(tp(topic, partition), {
         ...expected,
         letters: isKept ? new DeadLetters(options, { topic, partition }) : undefined,
-        refused: new Map(refused?.records.map((record) => [record.offset, record])),
+        refused: refused && new Map(refused.records.map((record) => [record.offset, record])),
         suspicion: refused?.suspicion
       })
     }

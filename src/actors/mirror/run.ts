@@ -61,7 +61,7 @@ export interface RunOptions extends Pick<Expectation, 'maxBytes' | 'policies'>, 
   /** Whether a record is copied; all are by default. */
   readonly filter?: ((record: RecordCursor) => boolean) | undefined
   /** Records that the target refuses, by offset. */
-  readonly refused?: ReadonlyMap<number, RefusedRecord>
+  readonly refused?: ReadonlyMap<number, RefusedRecord> | undefined
   readonly suspicion?: Suspicion | undefined
   /** Set where the rules want what is rejected to be kept. */
   readonly letters?: DeadLetters | undefined
