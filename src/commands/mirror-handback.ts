@@ -15,6 +15,9 @@ interface HandbackOptions extends MirrorOptions {
   readonly toMm2?: string
 }
 
+/** As `take_over` has it where nothing is said. */
+const TASKS = 16
+
 /** `causeway mirror handback`: MirrorMaker 2 goes on where our workers stopped. */
 export function mirrorHandbackCommand(mirror: Command, context: CommandContext): void {
   withMirrorOptions(mirror.command('handback'))
@@ -40,7 +43,7 @@ function mm2Of({ name, naming, takeOver }: NamedMirror, alias = takeOver?.mm2.so
   if (alias === undefined)
     throw new Fault('arguments-invalid', `--to-mm2 is missing; [mirror.${name}] has no take_over`)
   const policy = naming.type === 'identity' ? 'identity' : 'default'
-  const mm2: Mm2Config = { source: alias, policy, tasks: takeOver?.mm2.tasks ?? 1 }
+  const mm2: Mm2Config = { source: alias, policy, tasks: takeOver?.mm2.tasks ?? TASKS }
   const needed = whatNamingLacks(naming, mm2)
   if (needed === undefined) return mm2
   const message = `MirrorMaker 2 would go on in other topics: [mirror.${name}] needs naming = ${needed}`

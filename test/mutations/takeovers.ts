@@ -37,6 +37,14 @@ export const ofTakeovers: Readonly<Record<string, Mutation>> = {
     replace: '  if (found.handedBack !== undefined) return true\n',
     test: takeover(handsBack)
   },
+  'a handback of topics that MirrorMaker 2 has gone on with': {
+    file: 'src/actors/mirror/handback.ts',
+    find: '.filter((position) => !isOver(position))',
+    replace: '',
+    test: takeover(
+      'with topics that are not copied here MirrorMaker 2 goes on, and a handback does not set it back'
+    )
+  },
   'a lock that is not proved before the commit': {
     file: 'src/actors/mirror/standstill.ts',
     find: '  await lock.confirm(signal)\n',

@@ -150,6 +150,27 @@ test('handed back, MirrorMaker 2 finds our positions, our workers refuse, and ta
   await expectSame()
 })
 
+test('with topics that are not copied here MirrorMaker 2 goes on, and a handback does not set it back', async () => {
+  await mm2Positions()
+  await fillSource(world, 0, 20)
+  await mm2.copy(0, [{ partition: 0, from: 0, until: 7 }])
+  await mm2.note('else', 100)
+  const mirror = start()
+  await copied(world, mirror, 'hybrid')
+  await mirror.drain()
+  await mm2.note('else', 500)
+  await mm2.note('hybrid', 3)
+  expect(await handingBack()).toMatchObject({ partitions: 4 })
+  const positions = (await world.read('target', mm2Topics.positions('A'))).flat()
+  expect(
+    positions.filter((record) => record.includes('"else"')).map((record) => record.split(' ')[1])
+  ).toEqual(['{"offset":100}', '{"offset":500}'])
+  expect(await takingOver()).toBe(5)
+  const last = start()
+  await copied(world, last, 'hybrid')
+  await expectSame()
+})
+
 test('a command that has lost its lock writes nothing', async () => {
   await fillSource(world, 0, 20)
   const mirror = start(plain)

@@ -23,6 +23,17 @@ export class FakeMm2 {
     this.#member = undefined
   }
 
+  /** Tells that it has copied partition 0 of a topic up to an offset. */
+  async note(topic: string, last: number): Promise<void> {
+    const producer = this.#world.kafka('target').producer({
+      createPartitioner: Partitioners.DefaultPartitioner
+    })
+    await producer.connect()
+    const { key, value } = encodePosition({ cluster: 'A', topic, partition: 0, last }, Date.now())
+    await producer.send({ topic: mm2Topics.positions('A'), messages: [{ key, value }] })
+    await producer.disconnect()
+  }
+
   /**
    * Copies the records `[from, until)` of partitions, and its positions, in the transaction of one task.
    *

@@ -1,18 +1,20 @@
+import { topicMatcher } from '../../config/topics.ts'
 import type { MirrorConfig, Mm2Config } from '../../config.ts'
 import { Fault } from '../../errors.ts'
-import type { Position } from '../../machines/ledger.ts'
 import { partitionOf } from '../../records/murmur2.ts'
-import { encodePosition } from './offsets/mm2-formats.ts'
+import { tp } from '../kafka/topic-partition.ts'
+import { encodePosition, type Mm2Position } from './offsets/mm2-formats.ts'
 import { type Claim, checkClaim, encodeClaim, partitionOfKey } from './position-records.ts'
 import { ensureTopic } from './prepare.ts'
 import type { ShardRecords } from './shard-records.ts'
 import { atStandstill, type PlacedRecord, type StandstillOptions } from './standstill.ts'
 import { Mm2 } from './takeover-mm2.ts'
 
-export interface HandBackOptions extends StandstillOptions {
+export interface HandBackOptions
+  extends StandstillOptions,
+    Pick<MirrorConfig, 'topics' | 'exclude' | 'replication'> {
   readonly mm2: Mm2Config
   readonly claim: Claim
-  readonly replication: MirrorConfig['replication']
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -53,7 +55,15 @@ export async function handBack(
     const configs = { 'cleanup.policy': 'compact' }
     await ensureTopic(target, mm2.topic, { partitions: PARTITIONS, replication, configs }, held)
     const count = await mm2.partitions(held)
-    const positions = mine.flatMap(({ shard }) => exported(shard, mm2.topic, count, options))
+    // Nothing of a worker that was killed may still be under way.
+    await mm2.fence(held)
+    const isOver = isOutdated(options, await mm2.positions(held))
+    const positions = mine
+      .flatMap(({ shard }) =>
+        Object.entries(shard.positions).map(([key, { next }]) => toMm2(key, next, options))
+      )
+      .filter((position) => !isOver(position))
+      .map((position) => placed(position, mm2.topic, count, options))
     const claims = mine.map(({ index }) => claimOf(index, options))
     // Whoever was started meanwhile has read positions that are about to be old.
     await mm2.refuseMembers(held)
@@ -70,17 +80,24 @@ function isOurs({ claim: found }: ShardRecords, { claim, positionsTopic }: HandB
   return true
 }
 
-function exported(
-  { positions }: ShardRecords,
-  topic: string,
-  count: number,
-  { mm2, now }: HandBackOptions
-): PlacedRecord[] {
-  return Object.entries(positions).map(([key, { next }]: [string, Position]) => {
-    const position = { cluster: mm2.source, ...partitionOfKey(key), last: next - 1 }
-    const record = encodePosition(position, now())
-    return { topic, partition: partitionOf(record.key ?? Buffer.alloc(0), count), record }
-  })
+function toMm2(key: string, next: number, { mm2 }: HandBackOptions): Mm2Position {
+  return { cluster: mm2.source, ...partitionOfKey(key), last: next - 1 }
+}
+
+/**
+ * What we know of topics that we do not copy came from MirrorMaker 2, which may have gone on with them; where it has not,
+ * we copied them once.
+ */
+function isOutdated({ topics, exclude }: HandBackOptions, theirs: readonly Mm2Position[]) {
+  const isCopied = topicMatcher(topics, exclude)
+  const last = new Map(theirs.map((one) => [tp(one.topic, one.partition), one.last]))
+  return (ours: Mm2Position) =>
+    !isCopied(ours.topic) && ours.last <= (last.get(tp(ours.topic, ours.partition)) ?? -1)
+}
+
+function placed(position: Mm2Position, topic: string, count: number, { now }: HandBackOptions): PlacedRecord {
+  const record = encodePosition(position, now())
+  return { topic, partition: partitionOf(record.key ?? Buffer.alloc(0), count), record }
 }
 
 function claimOf(
