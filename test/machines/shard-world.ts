@@ -332,12 +332,16 @@ export function* replies(at: Step): Generator<Step> {
       sending: []
     }))
     const refusal: WriterReport = { type: 'writer.refused', failures }
+    const refused = { records: [{ offset: 0, reason: 'no key' }] }
+    const learned = { ...refusal, failures: failures.map((one) => ({ ...one, refused })) }
     if (failures.length > 0 && at.state.context.delivery === 'exactly-once') {
+      yield say(learned, (w) => ({ ...w, alive: 'no' }))
       yield say(refusal, (w) => ({ ...w, alive: 'no' }))
     } else if (failures.length > 0) {
       const { [world.sending[0] ?? '']: _, ...arrived } = world.flying
       const report = { type: 'writer.acknowledged', but: failures }
       const told = step(at, report, (w) => ({ ...w, acked: { ...w.acked, ...arrived }, flying: {} }))
+      yield step(told, learned, (w) => ({ ...w, alive: 'no' }))
       yield step(told, refusal, (w) => ({ ...w, alive: 'no' }))
     }
   }

@@ -192,7 +192,7 @@ test('a topic for dead letters that cannot be made keeps back only those who nee
     times
   })
   await produceBatch(0, [keyless('a')])
-  const slowly = { quarantineMinMs: 1_000, quarantineMaxMs: 1_000 }
+  const slowly = { quarantineMinMs: 3_000, quarantineMaxMs: 3_000 }
   const mirror = startMirror(world, {
     ...{ shards: 1, syncConfigs: false, rules: rules('dead-letter') },
     ...slowly

@@ -171,7 +171,8 @@ type Outcome = RunOutcome & { readonly filtered: number }
 
 /** @param until records from this offset on are not looked at */
 function rebatched(pieces: readonly Piece[], options: RunOptions, until = Number.POSITIVE_INFINITY): Outcome {
-  const { policies } = options
+  const { policies, filter, refused } = options
+  const isPlain = filter === undefined && refused === undefined
   const spread = new Spread(options, rebatcherOf(pieces, options))
   const leftOut: LeftOut[] = []
   let failure: LeftOut | undefined
@@ -180,7 +181,7 @@ function rebatched(pieces: readonly Piece[], options: RunOptions, until = Number
     try {
       forEachRecord(batch, (record) => {
         if (record.offset < from || record.offset >= until || failure !== undefined) return
-        const verdict = verdictOn(record, options)
+        const verdict = isPlain ? 'copied' : verdictOn(record, options)
         if (verdict === 'copied') spread.add(record)
         else if (verdict === 'filtered') filtered++
         else if (isLeftOut(verdict, policies)) leftOut.push(verdict)
