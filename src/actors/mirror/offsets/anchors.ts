@@ -47,7 +47,9 @@ export class Anchors {
   /** Takes in what the topic has, but for what was dropped here and is still to be dropped there. */
   restore(stored: readonly Anchor[]): void {
     const mine = new Set(this.#all.map(({ source }) => source))
-    const others = stored.filter(({ source }) => !mine.has(source) && !this.#changes.has(source))
+    const others = stored
+      .filter(({ source }) => !mine.has(source) && !this.#changes.has(source))
+      .map(({ source, target }) => ({ source, target }))
     this.#all = [...this.#all, ...others].sort((a, b) => a.source - b.source)
     this.#thin()
   }

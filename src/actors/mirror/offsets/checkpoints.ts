@@ -5,7 +5,7 @@ import type { GroupOffset } from '../../kafka/group-offsets.ts'
 import { describeGroup, groupOffsets, listGroups, setGroupOffsets } from '../../kafka/groups.ts'
 import { tp } from '../../kafka/topic-partition.ts'
 import { ensureTopic } from '../prepare.ts'
-import type { OffsetBook } from './book.ts'
+import type { OffsetBook, Page } from './book.ts'
 import type { TargetEnds } from './ends.ts'
 import { compacted } from './keeper.ts'
 import { type Checkpoint, encodeCheckpoint, mm2Topics } from './mm2-formats.ts'
@@ -28,6 +28,12 @@ export interface CheckpointOptions {
   readonly now: () => number
 }
 
+interface Found {
+  readonly checkpoint: Checkpoint
+  readonly isExact: boolean
+  readonly page: Page
+}
+
 /** Groups that are asked at the same time. */
 const ASKED_AT_ONCE = 8
 /** Groups that one note names. */
@@ -41,6 +47,8 @@ export class Checkpoints {
   readonly #options: CheckpointOptions
   /** The last ones that were written, by group and partition. */
   #written = new Map<string, Checkpoint>()
+  /** Those of the last round that will not change as long as the group stays where it is. */
+  #exact = new Map<string, Found>()
 
   constructor(options: CheckpointOptions) {
     this.#options = options
@@ -48,10 +56,11 @@ export class Checkpoints {
 
   /** Goes through all groups; returns why some could not be served. */
   async round(signal: AbortSignal): Promise<string[]> {
-    const { source, isChosen, emits, syncs } = this.#options
+    const { source, translator, isChosen, emits, syncs } = this.#options
+    translator.begin()
     const groups = (await listGroups(source, signal)).filter(isChosen)
     const failed = new Map<string, string[]>()
-    const found: Checkpoint[] = []
+    const found: Found[] = []
     for (let at = 0; at < groups.length; at += ASKED_AT_ONCE) {
       const asked = groups.slice(at, at + ASKED_AT_ONCE).map(async (group) => {
         try {
@@ -64,29 +73,39 @@ export class Checkpoints {
       })
       await Promise.all(asked)
     }
-    const reachable = await this.#fromStart(found, signal)
+    this.#exact = new Map(found.filter(({ isExact }) => isExact).map((one) => [keyOf(one.checkpoint), one]))
+    const checkpoints = found.map(({ checkpoint }) => checkpoint)
+    const reachable = await this.#fromStart(checkpoints, signal)
     if (emits) await this.#write(reachable, signal)
     if (syncs) await this.#sync(reachable, failed, signal)
     return [...failed].map(([why, which]) => `offsets of ${named(which)} are not translated: ${why}`)
   }
 
-  async #translated(group: string, signal: AbortSignal): Promise<Checkpoint[]> {
-    const { source, target, book, translator, ends } = this.#options
-    const checkpoints: Checkpoint[] = []
+  async #translated(group: string, signal: AbortSignal): Promise<Found[]> {
+    const { source, target, book } = this.#options
+    const found: Found[] = []
     for (const { topic, partition, offset } of await groupOffsets(source, group, signal)) {
       const page = book.page({ topic, partition })
       // Before its anchors are there, a place might be told that lies far below the one that was told before.
       if (page === undefined || !page.isTracked || !page.isRestored) continue
-      const { targetTopic } = page
       // Nobody can tell now where its log begins.
-      if (target.leader(targetTopic, partition) === undefined) continue
-      const chart = { ...page, end: () => ends.of(page, signal) }
-      const found = await translator.translate(chart, offset, signal)
-      if (found === undefined) continue
-      const downstream = found.target
-      checkpoints.push({ group, topic: targetTopic, partition, upstream: offset, downstream, metadata: '' })
+      if (target.leader(page.targetTopic, partition) === undefined) continue
+      const one = await this.#find(group, page, offset, signal)
+      if (one !== undefined) found.push(one)
     }
-    return checkpoints
+    return found
+  }
+
+  async #find(group: string, page: Page, upstream: number, signal: AbortSignal): Promise<Found | undefined> {
+    const { translator, ends } = this.#options
+    const place = { group, topic: page.targetTopic, partition: page.partition }
+    const known = this.#exact.get(keyOf(place))
+    if (known?.page === page && known.checkpoint.upstream === upstream) return known
+    const chart = { ...page, end: () => ends.of(page, signal) }
+    const found = await translator.translate(chart, upstream, signal)
+    if (found === undefined) return undefined
+    const { target: downstream, isExact } = found
+    return { checkpoint: { ...place, upstream, downstream, metadata: '' }, isExact, page }
   }
 
   /** Offsets below where the target's logs begin would send a consumer to wherever it begins by default. */
@@ -158,7 +177,7 @@ async function syncGroup(
   if (ahead.length > 0) await setGroupOffsets(target, group, ahead, signal)
 }
 
-function keyOf({ group, topic, partition }: Checkpoint): string {
+function keyOf({ group, topic, partition }: Pick<Checkpoint, 'group' | 'topic' | 'partition'>): string {
   return `${group}\0${tp(topic, partition)}`
 }
 

@@ -46,6 +46,8 @@ const ROUND_MS = 5_000
 /** How often anchors below the source's log are looked for. */
 const DROP_MS = 60_000
 const FINISH_TIMEOUT_MS = 2_000
+/** Some megabytes each, of both clusters. */
+const SCANS_PER_ROUND = 16
 /** A failure that the next attempt mends is not worth a note. */
 const FAILURES_TOLD = 2
 
@@ -126,7 +128,7 @@ class Offsets {
     const isListed = topicMatcher(config.groups, config.groupsExclude)
     const checkpoints = new Checkpoints({
       ...this.#options,
-      translator: new Translator(this.#options),
+      translator: new Translator({ ...this.#options, scansPerRound: SCANS_PER_ROUND }),
       ends: new TargetEnds(this.#options),
       isChosen: (group) => isListed(group) && !isOwn(group),
       emits: config.emitCheckpoints,

@@ -25,11 +25,14 @@ interface Side extends TopicPartition {
 }
 
 const BYTES_MAX = 64 * 1024 * 1024
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
+/** The stretch is too long, or a log does not reach so far any more. */
+const NEVER = new Set(['log-too-long', 'kafka-offset-out-of-range'])
 
 /**
  * Finds by the batch headers of both logs which record went where. `undefined` when that cannot be told for sure: when one
  * of the logs was cleaned there, when they do not hold the same number of records, or when reading would take too long.
+ * Rejects when they cannot be read now.
  *
  * Where neither log has lost an offset and both hold as many committed records, nothing was left out and nothing was
  * added, so the first record is the first one, and so on. Equal numbers alone would not do: two cleaned logs may have
@@ -48,10 +51,8 @@ export async function scan(stretch: Stretch, signal: AbortSignal): Promise<Offse
     ])
     return joined(ours, theirs, stretch)
   } catch (error) {
-    signal.throwIfAborted()
-    // What cannot be read now is no failure: there is the lower end of the stretch.
-    if (toFault(error).code === 'unknown') throw error
-    return undefined
+    if (NEVER.has(toFault(error).code)) return undefined
+    throw error
   }
 }
 

@@ -1,3 +1,4 @@
+import { toFault } from '../../../errors.ts'
 import type { Cluster } from '../../kafka/cluster.ts'
 import { type TopicPartition, tp } from '../../kafka/topic-partition.ts'
 import type { Anchor, Anchors } from './anchors.ts'
@@ -19,16 +20,19 @@ export interface TranslatorOptions {
   readonly target: Cluster
   /** Whether every committed record of a topic is copied: otherwise equal numbers of records say nothing. */
   readonly isWhole: (topic: string) => boolean
+  /** Stretches that are read in one round at most; any number by default. */
+  readonly scansPerRound?: number
 }
 
 const EARLIEST = -2
 /** Scans that are remembered: groups that are behind come through a stretch slowly. */
-const SCANS_MAX = 32
+const SCANS_MAX = 64
 
 interface Scanned {
   readonly lower: Anchor
   readonly upper: Anchor
-  readonly ranges: OffsetRanges | undefined
+  /** Several groups may wait for one. */
+  readonly ranges: Promise<OffsetRanges | undefined>
 }
 
 /**
@@ -39,11 +43,18 @@ interface Scanned {
  */
 export class Translator {
   readonly #options: TranslatorOptions
-  /** By `tp`, the one used last behind the others. */
+  /** By `tp` and beginning, the one used last behind the others. */
   readonly #scans = new Map<string, Scanned>()
+  #scansLeft = Number.POSITIVE_INFINITY
 
   constructor(options: TranslatorOptions) {
     this.#options = options
+    this.begin()
+  }
+
+  /** A new round begins. What cannot be read in one is approximate until a later one. */
+  begin(): void {
+    this.#scansLeft = this.#options.scansPerRound ?? Number.POSITIVE_INFINITY
   }
 
   /** `undefined` when nothing at all is known: the target's log has to be read from its start. */
@@ -51,11 +62,14 @@ export class Translator {
     const { ranges, anchors } = chart
     const known = ranges.translate(offset)
     if (known !== undefined) return known
-    const lower = anchors.below(offset)
     const end = ranges.targetStart ?? (await chart.end())
+    // Something may have been copied while the end was asked for.
+    const since = ranges.translate(offset)
+    if (since !== undefined) return since
     if (end !== undefined && offset >= ranges.from) {
       return { target: end, isExact: offset <= ranges.next }
     }
+    const lower = anchors.below(offset)
     const last = end === undefined ? undefined : { source: ranges.from, target: end }
     const upper = nearest(anchors.above(offset), last)
     if (lower === undefined) return upper && this.#fromStart(chart, upper, offset, signal)
@@ -75,11 +89,12 @@ export class Translator {
     signal: AbortSignal
   ): Promise<Translation | undefined> {
     const { topic, partition, targetTopic } = chart
+    const { source, target, isWhole } = this.#options
+    if (!isWhole(topic)) return undefined
     const start = async (cluster: Cluster, name: string) =>
       (await cluster.listOffsets([{ topic: name, partition, timestamp: EARLIEST }], 0, signal)).get(
         tp(name, partition)
       )
-    const { source, target } = this.#options
     const [here, there] = await Promise.all([start(source, topic), start(target, targetTopic)])
     if (here === undefined || there !== 0 || offset < here) return undefined
     return this.#between(chart, { source: here, target: there }, upper, offset, signal)
@@ -107,18 +122,29 @@ export class Translator {
     const { topic, partition, targetTopic } = chart
     const { source, target, isWhole } = this.#options
     if (!isWhole(topic) || upper.target < lower.target) return undefined
-    const key = tp(topic, partition)
+    const key = `${tp(topic, partition)}@${lower.source}`
     const before = this.#scans.get(key)
-    this.#scans.delete(key)
     const isSame = before !== undefined && isEqual(before.lower, lower) && isEqual(before.upper, upper)
+    if (!isSame && this.#scansLeft-- <= 0) return undefined
     const place = { topic, partition }
-    const ranges = isSame
-      ? before.ranges
-      : await scan({ source, target, place, targetTopic, lower, upper }, signal)
-    this.#scans.set(key, { lower, upper, ranges })
+    const ranges = isSame ? before.ranges : scan({ source, target, place, targetTopic, lower, upper }, signal)
+    this.#remember(key, { lower, upper, ranges })
+    try {
+      return await ranges
+    } catch (error) {
+      if (this.#scans.get(key)?.ranges === ranges) this.#scans.delete(key)
+      signal.throwIfAborted()
+      // What cannot be read now is no failure: there is the lower end of the stretch.
+      if (toFault(error).code === 'unknown') throw error
+      return undefined
+    }
+  }
+
+  #remember(key: string, scanned: Scanned): void {
+    this.#scans.delete(key)
+    this.#scans.set(key, scanned)
     const [oldest] = this.#scans.keys()
     if (this.#scans.size > SCANS_MAX && oldest !== undefined) this.#scans.delete(oldest)
-    return ranges
   }
 }
 
