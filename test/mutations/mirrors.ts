@@ -168,6 +168,15 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
       title: 'a partition of the source is added with all partitions of the target that its batches go to'
     }
   },
+  'what a new suspicion comes upon is forgotten': {
+    file: 'src/machines/refused.ts',
+    find: 'return { records: known.records, suspicion',
+    replace: 'return { records: [], suspicion',
+    test: {
+      file: 'test/actors/mirror/narrowing.test.ts',
+      title: 'whatever is refused is found record by record, and everything else is copied once and in order'
+    }
+  },
   'a refused record counts as a doubt': {
     file: 'src/machines/shard.ts',
     find: 'isDoubt: failures.some(({ refused }) => refused === undefined)',

@@ -169,6 +169,38 @@ test('dead letters lie on the target with the position that passes them, say wha
   expect((await world.read('target', 'hybrid')).map((records) => records.length)).toEqual([0, 6, 0, 2])
 })
 
+test('dead letters are there once, whatever becomes of transactions and of the mirror', async () => {
+  await createCompacted()
+  const { faults } = world.brokers.target
+  const lose = (subject: RegExp, after: number) =>
+    faults.add({ subject, action: { type: 'lose-reply' }, after, times: 2 })
+  lose(/^EndTxn/, 1)
+  lose(/^Produce .*dead/, 1)
+  lose(/^CreateTopics .*dead/, 0)
+  lose(/^AddPartitionsToTxn/, 3)
+  const start = () =>
+    startMirror(world, { syncConfigs: false, shards: 2, rules: rules('dead-letter'), commitIntervalMs: 5 })
+  let mirror = start()
+  for (let round = 0; round < 8; round++) {
+    const from = round * 10
+    const batch = [...some(from, 4), keyless(`${from + 4}`), ...some(from + 5, 4), keyless(`${from + 9}`)]
+    await produceBatch(round % 2, batch)
+    if (round % 3 !== 2) continue
+    await mirror.until(({ counters }) => (counters.deadLetters ?? 0) > 0)
+    mirror.kill()
+    mirror = start()
+  }
+  await copied(world, mirror, 'hybrid')
+  const numbers = (partitions: readonly (readonly string[])[]) =>
+    partitions
+      .flatMap((records) => records.map((record) => Number(record.split(' ')[1])))
+      .sort((a, b) => a - b)
+  const isDead = (n: number) => n % 5 === 4
+  const all = Array.from({ length: 80 }, (_, n) => n)
+  expect(numbers(await world.read('target', DEAD))).toEqual(all.filter(isDead))
+  expect(numbers(await world.read('target', 'hybrid'))).toEqual(all.filter((n) => !isDead(n)))
+})
+
 test('a record that even the topic for dead letters refuses stops its partition, and those before it are kept', async () => {
   await createCompacted()
   await world.createTopic('target', 'dead', 1, { 'max.message.bytes': '10000' })
