@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { cameFrom, isInternalName, isTopicName, targetNamer } from '../../src/config/naming.ts'
+import { findCircle, legOf } from '../../src/config/circles.ts'
+import {
+  cameFrom,
+  isInternalName,
+  isTopicName,
+  type Naming,
+  targetNamer,
+  withHeartbeats
+} from '../../src/config/naming.ts'
 
 test('a topic keeps its name, gets a prefix, or the name that the map gives it', () => {
   const named = (naming: Parameters<typeof targetNamer>[0]) => ['a', 'toString'].map(targetNamer(naming))
@@ -31,4 +39,26 @@ test('a prefix at the beginning or behind a dot says where a topic came from; th
   ])
   expect(cameFrom('cloud-t', ['aws.', 'cloud-'])).toBe(true)
   expect(cameFrom('t', [])).toBe(false)
+})
+
+test('heartbeats get the name that MirrorMaker 2’s clients look for, but where a prefix or the map decides', () => {
+  const named = (naming: Naming) => targetNamer(withHeartbeats(naming, 'onprem'))('heartbeats')
+  expect(named({ type: 'identity' })).toBe('onprem.heartbeats')
+  expect(named({ type: 'prefix', prefix: 'x-' })).toBe('x-heartbeats')
+  expect(named({ type: 'map', names: { a: 'b' } })).toBe('onprem.heartbeats')
+  expect(named({ type: 'map', names: { heartbeats: 'beats' } })).toBe('beats')
+  expect(targetNamer(withHeartbeats({ type: 'identity' }, 'onprem'))('orders')).toBe('orders')
+  expect(targetNamer({ type: 'identity' })('heartbeats')).toBe('heartbeats')
+})
+
+test('heartbeats both ways are no circle', () => {
+  const [a, b] = ['a', 'b'].map((key) => ({ key, name: key }))
+  if (a === undefined || b === undefined) throw new Error('two clusters')
+  const scope = (from: typeof a, to: typeof a, topic: string) => {
+    const naming = withHeartbeats({ type: 'identity' }, from.name)
+    return legOf({ name: topic, from, to, topics: [topic, 'heartbeats'], exclude: [], naming, origins: [] })
+  }
+  const legs = [scope(a, b, 'there'), scope(b, a, 'back')]
+  expect(findCircle(legs, { cluster: a, topic: 'heartbeats' })).toBeUndefined()
+  expect(legs.every((leg) => leg.copies('heartbeats'))).toBe(true)
 })

@@ -469,6 +469,16 @@ test('a group is translated by what lies on the clusters, while the mirror runs 
   expect(ahead.map(({ targetOffset, exact }) => [targetOffset, exact])).toEqual(
     before.map((end) => [end, false])
   )
+  // A log that has lost offsets between two anchors tells nothing about what was copied there.
+  const admin = world.kafka('source').admin()
+  await admin.connect()
+  await admin.fetchTopicMetadata({ topics: ['hybrid'] })
+  await admin.deleteTopicRecords({ topic: 'hybrid', partitions: [{ partition: 0, offset: '10' }] })
+  await admin.disconnect()
+  await commit('source', 'cut', 'hybrid', [20, 20, 20, 20])
+  const cut = await groupTable(options, 'cut', signal())
+  expect(cut.map(({ exact }) => exact)).toEqual([false, true, true, true])
+  expect(cut[0]?.targetOffset, 'the anchor below').toBe(0)
   await expect(groupTable(options, 'nobody', signal())).rejects.toMatchObject({ code: 'group-unknown' })
   await commit('source', 'elsewhere', 'other', [0])
   await expect(groupTable(options, 'elsewhere', signal())).rejects.toMatchObject({
