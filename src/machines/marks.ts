@@ -1,5 +1,5 @@
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
-import type { Taken } from './shard-protocol.ts'
+import type { Taken, Unacknowledged } from './shard-protocol.ts'
 
 /** How far partitions have come at one stage of a transaction, by `tp(topic, partition)`. Plain data, total functions. */
 export type Marks = Readonly<Record<string, Mark>>
@@ -49,9 +49,16 @@ export function join(before: Marks, after: Marks): Marks {
   return next
 }
 
-/** All but those of some keys. */
-export function without(marks: Marks, keys: ReadonlySet<string>): Marks {
-  return Object.fromEntries(Object.entries(marks).filter(([key]) => !keys.has(key)))
+/** What is left of marks whose ends were not reached everywhere. The last known leader epoch holds for all before it, too. */
+export function cut(marks: Marks, short: readonly Unacknowledged[]): Marks {
+  const next: Record<string, Mark> = { ...marks }
+  for (const { topic, partition, from } of short) {
+    const key = tp(topic, partition)
+    const mark = next[key]
+    if (mark === undefined || from === undefined) delete next[key]
+    else next[key] = { ...mark, next: from }
+  }
+  return next
 }
 
 /** The marks with batches, and those that only move a position. */

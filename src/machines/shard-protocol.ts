@@ -96,7 +96,7 @@ export type WriterReport =
    * At least once only, before a refusal: of these partitions not everything sent was acknowledged; what was sent of all
    * others stays.
    */
-  | { readonly type: 'writer.acknowledged'; readonly but: readonly TopicPartition[] }
+  | { readonly type: 'writer.acknowledged'; readonly but: readonly Unacknowledged[] }
   /** Some partitions could not be added or produced to: this transaction will never be committed. */
   | { readonly type: 'writer.refused'; readonly failures: readonly PartitionFailure[] }
   | {
@@ -104,6 +104,12 @@ export type WriterReport =
       /** From the command to the target's answer, in milliseconds. */
       readonly tookMs: number
     }
+
+/** A partition of which something that was sent is not known to be on the target. */
+export interface Unacknowledged extends TopicPartition {
+  /** Everything before this offset is; left out when that is nothing. */
+  readonly from?: number
+}
 
 /** What the writer took of one slice. */
 export interface Taken extends TopicPartition {

@@ -13,6 +13,7 @@ import type {
   ShardCommand,
   ShardReport,
   Taken,
+  Unacknowledged,
   WriterCommand,
   WriterReport
 } from './shard-protocol.ts'
@@ -185,9 +186,10 @@ export const shard = setup({
       acked: ({ context }) => marks.join(context.acked, context.sent),
       sent: marks.none
     }),
-    acknowledgeSome: assign(({ context }, { but }: { but: readonly TopicPartition[] }) => {
-      const keys = new Set(but.map(({ topic, partition }) => tp(topic, partition)))
-      return { acked: marks.join(context.acked, marks.without(context.sent, keys)), sent: marks.none }
+    acknowledgeSome: assign({
+      acked: ({ context }, { but }: { but: readonly Unacknowledged[] }) =>
+        marks.join(context.acked, marks.cut(context.sent, but)),
+      sent: marks.none
     }),
     keepAdded: assign({
       added: ({ context }, { partitions }: { partitions: readonly TopicPartition[] }) => ({

@@ -72,5 +72,14 @@ export const ofTransactions: Readonly<Record<string, Mutation>> = {
       file: 'test/actors/ingest/records.test.ts',
       title: 'a restore gives back the last cursor of its own source, and the slots that were not dropped'
     }
+  },
+  'outside of transactions, a batch overtakes the first one of its partition': {
+    file: 'src/actors/kafka/idempotent.ts',
+    find: 'this.#known.has(key) || !met.has(key)',
+    replace: 'true',
+    test: {
+      file: 'test/actors/kafka/idempotent.test.ts',
+      title: 'nothing overtakes the first batch of a partition that the broker has not written'
+    }
   }
 }

@@ -18,6 +18,8 @@ const { InitProducerId } = protocol.requests
 export class IdempotentSession implements ProducerSession {
   readonly #cluster: Cluster
   readonly #sender: BatchSender
+  /** Partitions whose leaders know the present producer id. */
+  readonly #known = new Set<string>()
   #state: 'idle' | 'ready' | 'doubtful' | 'destroyed' = 'idle'
 
   constructor(cluster: Cluster) {
@@ -36,6 +38,7 @@ export class IdempotentSession implements ProducerSession {
     if (this.#state === 'destroyed') throw this.#notReady()
     this.#doubt()
     await this.#sender.end()
+    this.#known.clear()
     // The timeout is one of transactions, but 0 would be refused.
     const args = { transactionalId: null, transactionTimeout: this.#cluster.requestTimeoutMs }
     const answer = await this.#cluster.ask(async (link) => {
@@ -60,9 +63,34 @@ export class IdempotentSession implements ProducerSession {
     }))
   }
 
+  /**
+   * A leader that does not know the producer id takes any sequence for its first: if it refused a partition's first batch, it
+   * would take the second one for that, before the first. So until one is acknowledged, those behind it wait.
+   */
   async produce(batches: readonly OutgoingBatch[], signal: AbortSignal): Promise<ProduceResult[]> {
     this.#demandReady()
-    return this.#sender.send(batches, signal, () => this.#doubt())
+    const met = new Set<string>()
+    const waves: Record<'first' | 'second', { readonly index: number; readonly one: OutgoingBatch }[]> = {
+      first: [],
+      second: []
+    }
+    for (const [index, one] of batches.entries()) {
+      const key = tp(one.topic, one.partition)
+      const mayGo = this.#known.has(key) || !met.has(key)
+      met.add(key)
+      waves[mayGo ? 'first' : 'second'].push({ index, one })
+    }
+    const results: { readonly index: number; readonly result: ProduceResult }[] = []
+    for (const wave of [waves.first, waves.second]) {
+      if (wave.length === 0) continue
+      const sending = wave.map(({ one }) => one)
+      const sent = await this.#sender.send(sending, signal, () => this.#doubt())
+      for (const [n, result] of sent.entries()) {
+        results.push({ index: wave[n]?.index ?? n, result })
+        if (result.fault === undefined) this.#known.add(tp(result.topic, result.partition))
+      }
+    }
+    return results.sort((a, b) => a.index - b.index).map(({ result }) => result)
   }
 
   /** What was acknowledged is there already. */

@@ -1,6 +1,6 @@
 import { Fault } from '../../errors.ts'
 import { NO_END, type Refused, suspect } from '../../machines/refused.ts'
-import type { PartitionFailure } from '../../machines/shard-protocol.ts'
+import type { PartitionFailure, Unacknowledged } from '../../machines/shard-protocol.ts'
 import { verifyCrc } from '../../records/batch.ts'
 import { offsetOf } from '../../records/rebatch.ts'
 import type { ProduceResult } from '../kafka/producer.ts'
@@ -46,6 +46,25 @@ export function failuresOf(
     }
   }
   return [...failures.values()]
+}
+
+/**
+ * The partitions of which some batch failed, under the source's names: what comes before the first one's records is on the
+ * target, wherever it was put.
+ */
+export function unacknowledged(
+  results: readonly ProduceResult[],
+  batches: readonly CopiedBatch[]
+): Unacknowledged[] {
+  const bySource = Map.groupBy(batches.entries(), ([, { source }]) => keyOf(source))
+  return [...bySource.values()].flatMap((mine) => {
+    const failed = mine.filter(([index]) => results[index]?.fault !== undefined)
+    const [first] = failed
+    if (first === undefined) return []
+    const { source } = first[1]
+    if (failed.length === mine.length) return [source]
+    return [{ ...source, from: Math.min(...failed.map(([, { origins }]) => origins[0]?.offset ?? 0)) }]
+  })
 }
 
 /** A batch that is refused is its own source's affair; a sick partition of the target is that of all that write to it. */

@@ -25,7 +25,7 @@ import {
 import type { TopicPartition } from '../kafka/topic-partition.ts'
 import { fromTask, type TaskScope } from '../task.ts'
 import { type DeadLetterOptions, ensureDeadLetters } from './dead-letters.ts'
-import { failuresOf } from './failures.ts'
+import { failuresOf, unacknowledged } from './failures.ts'
 import { type CopiedBatch, Intake, type Load } from './intake.ts'
 import type { OffsetBook } from './offsets/book.ts'
 import { Landings } from './offsets/landings.ts'
@@ -270,8 +270,7 @@ class ShardWriter {
   /** What a transaction would take back stays here. */
   #tellAcknowledged(results: readonly ProduceResult[], batches: readonly CopiedBatch[]): void {
     if (this.#options.delivery === 'exactly-once') return
-    const but = batches.flatMap(({ source }, index) => (results[index]?.fault === undefined ? [] : [source]))
-    this.#report({ type: 'writer.acknowledged', but })
+    this.#report({ type: 'writer.acknowledged', but: unacknowledged(results, batches) })
   }
 
   async #commit(positions: readonly PositionRecord[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { kafkaFault } from '../../../src/actors/kafka/errors.ts'
 import type { ProduceResult } from '../../../src/actors/kafka/producer.ts'
-import { failuresOf } from '../../../src/actors/mirror/failures.ts'
+import { failuresOf, unacknowledged } from '../../../src/actors/mirror/failures.ts'
 import type { CopiedBatch } from '../../../src/actors/mirror/intake.ts'
 import { Fault } from '../../../src/errors.ts'
 import { NO_END } from '../../../src/machines/refused.ts'
@@ -53,6 +53,30 @@ test('whose batches only came after a failed one is not blamed, but nothing that
   expect(failed(sent(0, moved), sent(1, notSent))).toEqual([{ ...source(0), fault: moved }])
   expect(failed(sent(1, notSent), sent(1, notSent))).toEqual([{ ...source(1), fault: notSent }])
   expect(failed(sent(0), sent(1))).toEqual([])
+})
+
+test('of a partition that failed in part, what comes before the first record that failed is on the target', () => {
+  const at = (offset: number) => ({ origins: [{ offset, count: 5 }] })
+  const told = (...all: readonly Sent[]) =>
+    unacknowledged(
+      all.map(([, result]) => result),
+      all.map(([batch]) => batch)
+    )
+  expect(told(sent(0, undefined, at(0)), sent(1, undefined, at(7)))).toEqual([])
+  expect(told(sent(0, notSent, at(0)), sent(1, undefined, at(7)), sent(0, notSent, at(5)))).toEqual([
+    source(0)
+  ])
+  expect(
+    told(
+      sent(0, undefined, at(0)),
+      sent(1, undefined, at(7)),
+      sent(0, notSent, at(5)),
+      sent(0, notSent, at(10))
+    )
+  ).toEqual([{ ...source(0), from: 5 }])
+  // Records of one partition that were put into two: what was written of the later ones counts for nothing.
+  const [first, second] = [sent(0, notSent, at(3)), sent(0, undefined, at(4))]
+  expect(told(second, first)).toEqual([{ ...source(0), from: 3 }])
 })
 
 test('the batch that the target calls corrupt is the one that is held against its own checksum', () => {
