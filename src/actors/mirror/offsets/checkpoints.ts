@@ -47,8 +47,8 @@ export class Checkpoints {
   readonly #options: CheckpointOptions
   /** The last ones that were written, by group and partition. */
   #written = new Map<string, Checkpoint>()
-  /** Those of the last round that will not change as long as the group stays where it is. */
-  #exact = new Map<string, Found>()
+  /** Those of the last round. */
+  #found = new Map<string, Found>()
 
   constructor(options: CheckpointOptions) {
     this.#options = options
@@ -73,7 +73,7 @@ export class Checkpoints {
       })
       await Promise.all(asked)
     }
-    this.#exact = new Map(found.filter(({ isExact }) => isExact).map((one) => [keyOf(one.checkpoint), one]))
+    this.#found = new Map(found.map((one) => [keyOf(one.checkpoint), one]))
     const checkpoints = found.map(({ checkpoint }) => checkpoint)
     const reachable = await this.#fromStart(checkpoints, signal)
     if (emits) await this.#write(reachable, signal)
@@ -99,13 +99,18 @@ export class Checkpoints {
   async #find(group: string, page: Page, upstream: number, signal: AbortSignal): Promise<Found | undefined> {
     const { translator, ends } = this.#options
     const place = { group, topic: page.targetTopic, partition: page.partition }
-    const known = this.#exact.get(keyOf(place))
-    if (known?.page === page && known.checkpoint.upstream === upstream) return known
+    const before = this.#found.get(keyOf(place))
+    // Of another page it may tell of another topic.
+    const known = before?.page === page ? before : undefined
+    if (known?.isExact && known.checkpoint.upstream === upstream) return known
     const chart = { ...page, end: () => ends.of(page, signal) }
     const found = await translator.translate(chart, upstream, signal)
     if (found === undefined) return undefined
-    const { target: downstream, isExact } = found
-    return { checkpoint: { ...place, upstream, downstream, metadata: '' }, isExact, page }
+    // Who has read further goes on no earlier.
+    const least =
+      known !== undefined && known.checkpoint.upstream <= upstream ? known.checkpoint.downstream : 0
+    const downstream = found.isExact ? found.target : Math.max(found.target, least)
+    return { checkpoint: { ...place, upstream, downstream, metadata: '' }, isExact: found.isExact, page }
   }
 
   /** Offsets below where the target's logs begin would send a consumer to wherever it begins by default. */

@@ -33,14 +33,19 @@ export interface Tail {
 
 /** While the mirror copies, positions move on between two looks. */
 const LOOKS_MAX = 5
+const SHARDS_AT_ONCE = 8
 const READ_COMMITTED = 1
 const UNKNOWN: Position = { next: 0, leaderEpoch: -1, sourceId: undefined, targetId: undefined }
+
+/** What was read of a shard, and where to go on. */
+interface ShardLog {
+  readonly records: ShardRecords
+  next: number | undefined
+}
 
 /** How far a mirror has come, by what its positions say, whether it runs or not. */
 export class Tails {
   readonly #options: TailsOptions
-  /** What was read of shards, and where to go on. */
-  readonly #shards = new Map<number, { readonly records: ShardRecords; next: number | undefined }>()
 
   constructor(options: TailsOptions) {
     this.#options = options
@@ -52,44 +57,59 @@ export class Tails {
    * position, so that the end is that of the position only while no worker runs.
    */
   async look(queries: readonly TailQuery[], signal: AbortSignal): Promise<Map<string, Tail>> {
+    const { partitions } = this.#options
+    const shards = [...Map.groupBy(queries, (one) => shardOf(one.topic, one.partition, partitions))]
+    const found: Map<string, Tail>[] = []
+    for (let at = 0; at < shards.length; at += SHARDS_AT_ONCE) {
+      const looking = shards
+        .slice(at, at + SHARDS_AT_ONCE)
+        .map(([shard, mine]) => this.#lookAt(shard, mine, signal))
+      found.push(...(await Promise.all(looking)))
+    }
+    return new Map(found.flatMap((tails) => [...tails]))
+  }
+
+  /** One shard at a time, so that as little as can be is committed between the looks. */
+  async #lookAt(
+    shard: number,
+    queries: readonly TailQuery[],
+    signal: AbortSignal
+  ): Promise<Map<string, Tail>> {
+    const log: ShardLog = { records: emptyRecords(), next: undefined }
     const tails = new Map<string, Tail>()
-    let open = queries
+    let before = await this.#positions(shard, log, signal)
+    let open = queries.filter((one) => before[keyOf(one)] !== undefined)
     for (let looks = 0; looks < LOOKS_MAX && open.length > 0; looks++) {
-      const before = await this.#positions(open, signal)
-      const known = open.filter((one) => before.has(keyOf(one)))
-      const [isIdle, ends] = [await this.#isIdle(signal), await this.#ends(known, signal)]
-      const after = await this.#positions(known, signal)
-      const isSettled = isIdle && (await this.#isIdle(signal))
-      for (const one of known) {
-        const key = keyOf(one)
-        const { next: position, ...ids } = after.get(key) ?? UNKNOWN
-        const isSame = isSettled && before.get(key)?.next === position
+      const wasIdle = await this.#isIdle(signal)
+      const ends = await this.#ends(open, signal)
+      const after = await this.#positions(shard, log, signal)
+      const isIdle = wasIdle && (await this.#isIdle(signal))
+      for (const one of open) {
+        const { next: position, ...ids } = after[keyOf(one)] ?? UNKNOWN
+        const isSame = isIdle && before[keyOf(one)]?.next === position
         const end = isSame ? ends.get(tp(one.targetTopic, one.partition)) : undefined
-        tails.set(key, { position, ids, end })
+        tails.set(keyOf(one), { position, ids, end })
       }
-      open = known.filter((one) => tails.get(keyOf(one))?.end === undefined)
-      if (!isSettled) break
+      if (!isIdle) break
+      before = after
+      open = open.filter((one) => tails.get(keyOf(one))?.end === undefined)
     }
     return tails
   }
 
-  async #positions(of: readonly TopicPartition[], signal: AbortSignal): Promise<Map<string, Position>> {
-    const { target: cluster, positionsTopic: topic, partitions, transactionTimeoutMs } = this.#options
-    const byShard = Map.groupBy(of, (one) => shardOf(one.topic, one.partition, partitions))
-    const found = new Map<string, Position>()
-    for (const [partition, mine] of byShard) {
-      const shard = this.#shards.get(partition) ?? { records: emptyRecords(), next: undefined }
-      const from = shard.next === undefined ? {} : { from: shard.next }
-      // To the end of the log, so that it waits for markers that are still to be written.
-      const read = { cluster, topic, partition, signal, transactionTimeoutMs, ...from }
-      shard.next = await readShard(read, shard.records)
-      this.#shards.set(partition, shard)
-      for (const one of mine) {
-        const position = shard.records.positions[keyOf(one)]
-        if (position !== undefined) found.set(keyOf(one), position)
-      }
-    }
-    return found
+  /** What the log says at its end: it waits for markers that are still to be written. */
+  async #positions(
+    partition: number,
+    log: ShardLog,
+    signal: AbortSignal
+  ): Promise<ShardRecords['positions']> {
+    const { target: cluster, positionsTopic: topic, transactionTimeoutMs } = this.#options
+    const from = log.next === undefined ? {} : { from: log.next }
+    log.next = await readShard(
+      { cluster, topic, partition, signal, transactionTimeoutMs, ...from },
+      log.records
+    )
+    return { ...log.records.positions }
   }
 
   #ends(of: readonly TailQuery[], signal: AbortSignal): Promise<Map<string, number>> {
