@@ -50,7 +50,12 @@ const SAMPLE_MS = 5_000
 /** Memory is compared with what it was at this moment, or at a fifth of a short run. */
 const EARLY_MS = Math.min(120_000, options.minutes * 12_000)
 const READY = { everyMs: 200, timeoutMs: 300_000 }
-const SETTINGS = { 'log.retention.ms': '-1', 'auto.create.topics.enable': 'false' }
+/** Thousands of indexes of 10 MiB each, Kafka's default, would fill the machine's memory with pages of nothing. */
+const SETTINGS = {
+  'log.retention.ms': '-1',
+  'auto.create.topics.enable': 'false',
+  'log.index.size.max.bytes': '1048576'
+}
 const JVM = ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC']
 
 const topics = Array.from({ length: Math.ceil(options.partitions / PER_TOPIC) }, (_, n) => `scale.${n}`)

@@ -56,6 +56,8 @@ export class NodeFetcher {
   #failures = 0
   /** Bytes of the last answer. After an empty one the next will probably be, too: its wait should not hold much of the budget. */
   #broughtBytes = 1
+  /** The last request was for a starving partition: the next one is for all again. */
+  #wasAlone = false
 
   constructor(options: NodeFetcherOptions) {
     this.#options = options
@@ -91,16 +93,18 @@ export class NodeFetcher {
     const askedBytes = this.#broughtBytes === 0 ? Math.min(IDLE_BYTES, maxBytes) : maxBytes
     const memory = new AnswerMemory(await budget.take(askedBytes, signal), budget, pool)
     const wanted = this.#wanted().filter(({ mustValidate }) => !mustValidate)
+    const isStarving = ({ starved }: Tracked) => starved >= STARVED_AFTER
+    const starving = this.#wasAlone ? undefined : wanted.find(isStarving)
+    this.#wasAlone = starving !== undefined
     try {
       if (wanted.length === 0) return
-      const starving = wanted.find(({ starved }) => starved >= STARVED_AFTER)
       if (starving === undefined) await this.#fetchAll(link, wanted, askedBytes, memory)
       else await this.#fetchAlone(link, starving, memory)
       this.#failures = 0
     } finally {
       memory.release()
     }
-    if (this.#broughtBytes > maxBytes * LITTLE) return
+    if (this.#wasAlone || this.#broughtBytes > maxBytes * LITTLE) return
     const restMs = Math.min(REST_MS_MAX, wanted.length * REST_MS_PER_PARTITION)
     const leftMs = startedAt + restMs - performance.now()
     if (leftMs >= 1) await this.#bell.wait(leftMs, signal)
@@ -123,7 +127,8 @@ export class NodeFetcher {
     if (answer.error !== 0) throw kafkaFault(answer.error, `fetch from ${link.address}`)
     const isCurrent = (tracked: Tracked) => this.#session.positionOf(tracked.key) === tracked.position
     this.#take(answer, memory, isCurrent)
-    this.#countStarved(wanted, answer)
+    // Of a full answer the rest has its turn in the next ones: who has had some goes to the end of the order.
+    if (this.#broughtBytes < maxBytes / 2) this.#countStarved(wanted, answer)
   }
 
   /**

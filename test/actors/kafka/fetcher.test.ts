@@ -156,6 +156,43 @@ test('a partition that comes back empty twice with data waiting is fetched alone
   expect(ranges().indexOf('1:0-5')).toBe(2)
 })
 
+test('whom a full answer leaves out is not starving', async () => {
+  const { world, assign, ranges } = await fetching({ maxBytes: 4_000 })
+  world.topic.leaders = [
+    { node: 0, epoch: 0 },
+    { node: 0, epoch: 0 }
+  ]
+  let fetches = 0
+  world.fetch = ({ partitions: asked }) => {
+    // Everybody has data waiting; the first partition fills the answers, then the other one.
+    const fed = fetches++ < 6 ? 0 : 1
+    const offset = asked.find(({ partition }) => partition === fed)?.fetchOffset ?? fetches * 5
+    return {
+      partitions: [
+        { partition: fed, highWatermark: 1_000_000, recordSet: batchAt(offset, 5, 0, 2_500) },
+        { partition: 1 - fed, highWatermark: 1_000_000 }
+      ]
+    }
+  }
+  assign({ partition: 0, position: 0 }, { partition: 1, position: 0 })
+  await until(() => ranges().filter((range) => range.startsWith('1:')).length > 2)
+  expect(world.asked.filter(({ maxWaitMs }) => maxWaitMs === 0)).toEqual([])
+})
+
+test('between two fetches for one partition alone there is one for all', async () => {
+  const { world, assign } = await fetching({ partitionMaxBytes: 1_000 })
+  world.topic.leaders = [0, 1, 2].map(() => ({ node: 0, epoch: 0 }))
+  world.fetch = ({ partitions: asked, maxWaitMs }) => {
+    const all = asked.length > 0 && maxWaitMs === 0 ? asked.map(({ partition }) => partition) : [0, 1, 2]
+    return { partitions: all.map((partition) => ({ partition, highWatermark: 5 })) }
+  }
+  assign(...[0, 1, 2].map((partition) => ({ partition, position: 0 })))
+  const isAlone = ({ maxWaitMs }: Asked) => maxWaitMs === 0
+  await until(() => world.asked.filter(isAlone).length >= 3)
+  const pairs = world.asked.slice(1).map((one, index) => [world.asked[index], one])
+  expect(pairs.filter((pair) => pair.every((one) => one !== undefined && isAlone(one)))).toEqual([])
+})
+
 test('nothing of a released or re-assigned partition is delivered', async () => {
   const { world, assign, tell, slices, ranges } = await fetching()
   world.topic.leaders = [
