@@ -40,12 +40,14 @@ async function run(
   context: CommandContext
 ): Promise<number> {
   // Loaded here, so that `--help` and a misspelt role need not wait for it.
-  const [{ loadConfig }, { createLogger }, { startWorker }, { compactHeap }] = await Promise.all([
-    import('../config.ts'),
-    import('../log.ts'),
-    import('../worker.ts'),
-    import('../worker/heap.ts')
-  ])
+  const [{ loadConfig }, { createLogger }, { startWorker }, { compactHeap, preferSmallHeap }] =
+    await Promise.all([
+      import('../config.ts'),
+      import('../log.ts'),
+      import('../worker.ts'),
+      import('../worker/heap.ts')
+    ])
+  preferSmallHeap()
   const config = loadConfig(resolve(context.cwd, file), context.env)
   const log = createLogger(config.log)
   const worker = await startWorker({ config, roles, log, pid: context.pid, version: context.version })
