@@ -1,20 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
-import { runProgram } from '../../src/commands/program.ts'
+import { causeway, type Said } from '../support/command-line.ts'
 
-async function health(url: string) {
-  const [out, err]: [string[], string[]] = [[], []]
-  const exitCode = await runProgram(['health', '--url', url], {
-    env: {},
-    cwd: '/',
-    pid: process.pid,
-    version: '1.2.3',
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-    onSignal: () => () => undefined
-  })
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
+function health(url: string): Promise<Said> {
+  return causeway('/', 'health', '--url', url)
 }
 
 test('the exit code tells whether a process answers with 200', async () => {

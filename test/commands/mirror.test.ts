@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { mm2Topics } from '../../src/actors/mirror/offsets/mm2-formats.ts'
-import { runProgram } from '../../src/commands/program.ts'
+import { causeway as run } from '../support/command-line.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
 import { copied, startMirror } from '../support/mirror-world.ts'
 import { FakeMm2, fillSource } from '../support/mm2-world.ts'
@@ -31,17 +31,7 @@ async function causeway(shards: number, ...args: readonly string[]) {
     `shards = ${shards}\nsession_timeout = "2s"\ntake_over = { mm2 = { source = "A" } }\n`
   ]
   writeFileSync(join(world.directory, 'causeway.toml'), lines.join('\n'))
-  const [out, err]: [string[], string[]] = [[], []]
-  const exitCode = await runProgram(['mirror', ...args, '--config', 'causeway.toml', '--mirror', 'cloud'], {
-    env: {},
-    cwd: world.directory,
-    pid: process.pid,
-    version: '1.2.3',
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-    onSignal: () => () => undefined
-  })
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
+  return run(world.directory, 'mirror', ...args, '--config', 'causeway.toml', '--mirror', 'cloud')
 }
 
 test('what commands do to a mirror is told in a line, and what they are refused for, too', async () => {

@@ -2,8 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { runProgram } from '../../src/commands/program.ts'
 import { parseRoles } from '../../src/commands/run.ts'
+import { causeway as run } from '../support/command-line.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'causeway-program-'))
 writeFileSync(
@@ -18,19 +18,7 @@ writeFileSync(
   `name = "n"\ndata_dir = "file/d"\n[cluster.a]\nbrokers = ["a:1"]\n[cluster.b]\nbrokers = ["b:1"]\n[mirror.m]\nfrom = "a"\nto = "b"\n`
 )
 
-async function causeway(...args: string[]) {
-  const [out, err]: [string[], string[]] = [[], []]
-  const exitCode = await runProgram(args, {
-    env: {},
-    cwd,
-    pid: process.pid,
-    version: '1.2.3',
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-    onSignal: () => () => undefined
-  })
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
-}
+const causeway = (...args: readonly string[]) => run(cwd, ...args)
 
 test('version and help go to standard output', async () => {
   expect(await causeway('--version')).toEqual({ exitCode: 0, out: '1.2.3', err: '' })

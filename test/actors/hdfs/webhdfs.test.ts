@@ -62,7 +62,7 @@ function passOn(asked: IncomingMessage, response: ServerResponse, to: URL): void
 }
 
 /** A server whose answers are none of HDFS's. */
-const stub = (status: number, body: string, type = 'application/json'): Promise<string> =>
+const answering = (status: number, body: string, type = 'application/json'): Promise<string> =>
   serve((_, response) => response.writeHead(status, { 'content-type': type }).end(body))
 
 test('a data file waits as a hidden file in its final directory, which nobody may write to', async () => {
@@ -185,12 +185,12 @@ test('the errors of both steps of an upload are seen', async () => {
 })
 
 test('absence is only what HDFS says is absent', async () => {
-  const proxy = open([await stub(404, '<html>not here</html>', 'text/html')])
+  const proxy = open([await answering(404, '<html>not here</html>', 'text/html')])
   await expect(proxy.read('a.json', signal)).rejects.toMatchObject({ code: 'store-refused' })
   await expect(proxy.stat('a.json', signal)).rejects.toMatchObject({ code: 'store-refused' })
-  const busy = open([await stub(503, 'busy', 'text/plain')])
+  const busy = open([await answering(503, 'busy', 'text/plain')])
   await expect(busy.stat('a.json', signal)).rejects.toMatchObject({ code: 'store-unavailable' })
-  const odd = open([await stub(200, 'no json', 'text/plain')])
+  const odd = open([await answering(200, 'no json', 'text/plain')])
   await expect(odd.stat('a.json', signal)).rejects.toMatchObject({ code: 'store-unavailable' })
 })
 
@@ -199,7 +199,10 @@ test('a server that ignores rename options answers with a boolean, which is told
     [false, false],
     [true, true]
   ] as const) {
-    const client = new WebHdfs({ namenodes: [await stub(200, JSON.stringify({ boolean }))], user: undefined })
+    const client = new WebHdfs({
+      namenodes: [await answering(200, JSON.stringify({ boolean }))],
+      user: undefined
+    })
     expect(await client.rename('/a', '/b', 'NONE', signal)).toBe(renamed)
     client.close()
   }
