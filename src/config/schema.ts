@@ -3,7 +3,8 @@ import type { Environment } from './environment.ts'
 import { duration, integer, name, named, oneOf, path, size, table } from './fields.ts'
 import { mirrorTable } from './schema-mirror.ts'
 import { clusterTable, hdfsStoreTable, httpTable, s3StoreTable, warehouseTable } from './schema-places.ts'
-import { ingestTable, loaderTable, sinkTable } from './schema-roles.ts'
+import { ingestTable, loaderTable } from './schema-roles.ts'
+import { sinkTable } from './schema-sinks.ts'
 import { type Config, logFormats, logLevels, type RestartConfig } from './types.ts'
 
 /**

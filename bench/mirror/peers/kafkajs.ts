@@ -27,6 +27,8 @@ const types: Readonly<Record<string, kafkajs.CompressionTypes>> = {
   lz4: CompressionTypes.LZ4,
   zstd: CompressionTypes.ZSTD
 }
+/** 640 kB of tweets. */
+const SENT_RECORDS = 1_000
 const compression = types[codec] ?? CompressionTypes.None
 
 const consumer = new Kafka({ brokers: [source], logLevel: logLevel.ERROR }).consumer({
@@ -47,7 +49,10 @@ await consumer.run({
     const messages = batch.messages.map(({ key, value, timestamp, headers }) => {
       return { key, value, timestamp, partition: batch.partition, ...(headers && { headers }) }
     })
-    await producer.send({ topic, acks: -1, compression, messages })
+    // kafkajs makes one batch of what it is given at once, and brokers take a batch up to 1 MiB.
+    for (let at = 0; at < messages.length; at += SENT_RECORDS) {
+      await producer.send({ topic, acks: -1, compression, messages: messages.slice(at, at + SENT_RECORDS) })
+    }
   }
 })
 process.once('SIGTERM', async () => {
