@@ -149,18 +149,8 @@ export class TweetExtractor {
   readonly #highs = new Int32Array(table.length)
   readonly #lows = new Int32Array(table.length)
 
-  /**
-   * Appends the tweet in `[start, end)` to the first columns of `into`, which are `tweetColumns`. When it is no tweet,
-   * says why, and nothing has been appended.
-   */
-  extract(buffer: Buffer, start: number, end: number, into: ColumnSink): 'ok' | { readonly reason: string } {
-    const reason = this.#read(buffer, start, end)
-    if (reason !== undefined) return { reason }
-    this.#append(into)
-    return 'ok'
-  }
-
-  #read(buffer: Buffer, start: number, end: number): string | undefined {
+  /** Reads the tweet in `[start, end)`, or says why it is none. Its row lasts until the next `read`, as its bytes must. */
+  read(buffer: Buffer, start: number, end: number): string | undefined {
     this.#document = buffer
     this.#scratchEnd = 0
     this.#present.fill(0)
@@ -318,7 +308,23 @@ export class TweetExtractor {
     return this.#scratch
   }
 
-  #append({ columns }: ColumnSink): void {
+  /** Of the row: a timestamp in milliseconds since 1970, a 64-bit integer as bigint; undefined for null. */
+  value(column: number): string | number | bigint | boolean | undefined {
+    if (this.#present[column] !== 1) return undefined
+    switch (table[column]!.type) {
+      case 'string':
+        return this.#buffers[column]!.toString('utf8', this.#starts[column], this.#ends[column])
+      case 'int64':
+        return (BigInt(this.#highs[column]!) << 32n) | BigInt(this.#lows[column]! >>> 0)
+      case 'boolean':
+        return this.#numbers[column] === 1
+      default:
+        return this.#numbers[column]
+    }
+  }
+
+  /** Appends the row to the first columns of a file, which are `tweetColumns`. */
+  appendTo({ columns }: ColumnSink): void {
     const present = this.#present
     for (const column of TEXTS) {
       const appender = columns[column]!

@@ -2,10 +2,10 @@ import { fromPromise, type SnapshotFrom } from 'xstate'
 import { postgresDialect } from '../actors/redshift/dialect.ts'
 import { createLoading } from '../actors/redshift/loading.ts'
 import { discoverChains, type FoundChain, surveyChain } from '../actors/redshift/log.ts'
+import { sinkColumns } from '../actors/rows/open.ts'
 import { openStore } from '../actors/store/open.ts'
 import { inParallel } from '../actors/store/parallel.ts'
 import type { Store } from '../actors/store/store.ts'
-import { sinkColumns } from '../actors/store/tweet-rows.ts'
 import type { Config } from '../config.ts'
 import { Fault } from '../errors.ts'
 import { type LoaderInput, loaderMachine, type SurveyInput } from '../machines/loader.ts'
@@ -34,7 +34,7 @@ export function createRedshiftLoader(context: RoleContext, instance: string): Ro
   const { loader, sinkConfig, storeConfig, warehouse } = sectionsOf(config, instance)
   const store = openStore(storeConfig)
   const sink = `${config.name}.${loader.s3Sink}`
-  const columns = sinkColumns(sinkConfig.lineage)
+  const columns = sinkColumns(sinkConfig)
   const session = {
     url: warehouse.url.reveal(),
     name: loader.warehouse,

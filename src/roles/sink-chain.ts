@@ -1,7 +1,9 @@
 import { fromPromise } from 'xstate'
 import type { ByteBudget } from '../actors/budget.ts'
+import { openTableFile } from '../actors/files/table-file.ts'
 import type { Cluster } from '../actors/kafka/cluster.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
+import { openDecoder } from '../actors/rows/open.ts'
 import { createBuilder } from '../actors/store/builder.ts'
 import {
   type ChainStart,
@@ -14,7 +16,6 @@ import {
 import type { Entry } from '../actors/store/entry.ts'
 import { discardEntry, type Fingerprints, prepareChunk } from '../actors/store/prepare.ts'
 import type { Store } from '../actors/store/store.ts'
-import { tweetRows } from '../actors/store/tweet-rows.ts'
 import type { SinkConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
 import { chainMachine } from '../machines/chain.ts'
@@ -50,7 +51,8 @@ export function createChain({
         budget,
         template: config.template,
         rotateBytes: config.rotateBytes,
-        encoder: tweetRows(config)
+        decoder: (source) => openDecoder(config, source),
+        file: (columns) => openTableFile({ type: 'parquet', codec: config.codec }, columns)
       }),
       open: fromPromise<OpenedChain, ChainInput>(async ({ input, signal }) => {
         const { topic, partition, topicId } = input

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { fromPromise, type SnapshotFrom } from 'xstate'
+import { fileKind } from '../actors/files/table-file.ts'
 import { createCommitter } from '../actors/kafka/committer.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createMeter } from '../actors/meter.ts'
+import { sinkColumns } from '../actors/rows/open.ts'
 import type { Store } from '../actors/store/store.ts'
 import { createTopology } from '../actors/store/topology.ts'
-import { encoderVersion, sinkColumns } from '../actors/store/tweet-rows.ts'
 import type { SinkConfig } from '../config.ts'
 import { toFault } from '../errors.ts'
 import { sinkMachine } from '../machines/sink.ts'
@@ -123,11 +124,12 @@ function nonce(random: () => number): string {
   return half() + half()
 }
 
-function fingerprintsOf({ preset, lineage, template, codec }: SinkConfig) {
+function fingerprintsOf(config: SinkConfig) {
+  const { preset, lineage, template, codec } = config
   return {
-    schema: fingerprint(sinkColumns(lineage)),
+    schema: fingerprint(sinkColumns(config)),
     config: fingerprint({ preset, lineage, template, codec }),
-    encoder: encoderVersion
+    encoder: fileKind({ type: 'parquet', codec }).encoder
   }
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
-import { sinkColumns } from '../../src/actors/store/tweet-rows.ts'
+import { sinkColumns } from '../../src/actors/rows/open.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
 import { Faults } from '../../src/embedded/faults.ts'
 import type { ColumnType } from '../../src/records/columns.ts'
@@ -30,7 +30,9 @@ describe.skipIf(!hasHive)('Hive 4.0.1', () => {
     hdfs = await startHdfs({ superuser: USER })
     hive = await startHive(hdfs)
     world = await fill(hdfs)
-    const columns = sinkColumns(true).map(({ name, type }) => `\`${name}\` ${hiveTypes[type]}`)
+    const columns = sinkColumns({ preset: 'tweet', lineage: true }).map(
+      ({ name, type }) => `\`${name}\` ${hiveTypes[type]}`
+    )
     await hive.query(
       `CREATE EXTERNAL TABLE tweets (${columns.join(', ')}) PARTITIONED BY (dt STRING, hour STRING)
        STORED AS PARQUET LOCATION '/lake/data/test.raw/hybrid'`
@@ -53,7 +55,7 @@ describe.skipIf(!hasHive)('Hive 4.0.1', () => {
   })
 
   test('every column of every tweet has the value of the event', async () => {
-    const names = sinkColumns(false).map(({ name }) => name)
+    const names = sinkColumns({ preset: 'tweet', lineage: false }).map(({ name }) => name)
     const rows = await hive.query(`SELECT ${names.join(', ')} FROM tweets`)
     const written = new Set(world.expected.flat())
     const expected = [...flattened].filter(([id]) => written.has(id)).map(([, row]) => row)

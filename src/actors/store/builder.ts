@@ -3,11 +3,13 @@ import { Fault, toFault } from '../../errors.ts'
 import { AbortedFilter } from '../../records/aborted.ts'
 import { batchesOf, readHeader } from '../../records/batch.ts'
 import type { ByteBudget, Lease } from '../budget.ts'
+import type { TableFile } from '../files/table-file.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { TopicPartition } from '../kafka/topic-partition.ts'
+import type { RowDecoder } from '../rows/decoder.ts'
 import { fromTask } from '../task.ts'
 import type { Chunk } from './chunk.ts'
-import { ChunkDraft, type DraftOptions, type RowEncoder } from './draft.ts'
+import { ChunkDraft, type DraftOptions, type Taken } from './draft.ts'
 import { compileTemplate } from './template.ts'
 
 export type BuilderInput = TopicPartition
@@ -50,7 +52,8 @@ export interface BuilderOptions {
   readonly template: string
   /** A chunk that holds this much in memory takes nothing in until it is cut. */
   readonly rotateBytes: number
-  readonly encoder: (input: BuilderInput) => RowEncoder
+  readonly decoder: (input: BuilderInput) => RowDecoder
+  readonly file: (columns: RowDecoder['columns']) => TableFile
 }
 
 /**
@@ -104,6 +107,8 @@ class Builder {
   #filled = false
   #closed = false
   #pumping = false
+  /** While the decoder cannot go on. */
+  #waiting: AbortController | undefined
   #chunkId = 0
 
   constructor(
@@ -117,7 +122,9 @@ class Builder {
     this.#fail = fail
     const { topic, partition } = input
     const directoryOf = compileTemplate(options.template, topic, partition)
-    this.#draftOptions = { topic, partition, directoryOf, encoder: () => options.encoder(input) }
+    const decoder = options.decoder(input)
+    const file = () => options.file(decoder.columns)
+    this.#draftOptions = { topic, partition, directoryOf, decoder, file }
   }
 
   obey(command: BuilderCommand): void {
@@ -182,8 +189,9 @@ class Builder {
     this.#pumping = true
     try {
       for (let work = this.#queue[0]; work !== undefined && !this.#filled; work = this.#queue[0]) {
-        if (this.#draft && this.#takeTurn(work, this.#draft)) this.#finishSlice(work)
-        await turn()
+        const progress = this.#draft ? this.#takeTurn(work, this.#draft) : 'more'
+        if (progress === 'done') this.#finishSlice(work)
+        await (progress === 'pending' ? this.#decoderReady() : turn())
       }
     } catch (error) {
       this.#fault(toFault(error))
@@ -192,25 +200,41 @@ class Builder {
     }
   }
 
-  /** True when the slice is used up. */
-  #takeTurn(work: Work, draft: ChunkDraft): boolean {
+  /** `done` when the slice is used up. */
+  #takeTurn(work: Work, draft: ChunkDraft): 'done' | 'more' | 'pending' {
     for (let bytes = 0; bytes < TURN_BYTES; ) {
       const batch = work.cut ?? work.batches.next().value
-      if (batch === undefined) return true
+      if (batch === undefined) return 'done'
       bytes += batch.length
       const header = readHeader(batch, 0)
       // The filter is asked once per batch; one that was cut before had passed it.
       const dropped = work.cut === undefined && (work.filter.isAborted(header) || header.control)
       work.cut = undefined
       if (header.lastOffset < draft.next) continue
+      let taken: Taken = 'all'
       if (dropped || header.count <= 0) draft.skip(header)
-      else if (!draft.take(batch, header)) work.cut = batch
-      if (work.cut !== undefined || draft.bytes >= this.#options.rotateBytes) {
+      else taken = draft.take(batch, header)
+      if (taken !== 'all') work.cut = batch
+      if (taken === 'full' || draft.bytes >= this.#options.rotateBytes) {
         this.#fill(draft)
-        return false
+        return 'more'
       }
+      if (taken === 'pending') return 'pending'
     }
-    return false
+    return 'more'
+  }
+
+  /** What is dropped meanwhile ends the wait. */
+  async #decoderReady(): Promise<void> {
+    const waiting = new AbortController()
+    this.#waiting = waiting
+    try {
+      await this.#draftOptions.decoder.ready(waiting.signal)
+    } catch (error) {
+      if (!waiting.signal.aborted) throw error
+    } finally {
+      this.#waiting = undefined
+    }
   }
 
   #finishSlice({ slice }: Work): void {
@@ -269,6 +293,7 @@ class Builder {
   }
 
   #dropQueue(): void {
+    this.#waiting?.abort()
     for (const { slice } of this.#queue.splice(0)) slice.lease.release()
   }
 

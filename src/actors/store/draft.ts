@@ -1,33 +1,32 @@
 import { createHash } from 'node:crypto'
 import type { BatchHeader } from '../../records/batch.ts'
 import { forEachRecord, type RecordCursor } from '../../records/record.ts'
+import type { TableFile } from '../files/table-file.ts'
+import type { RowDecoder } from '../rows/decoder.ts'
 import type { Chunk, ChunkFile } from './chunk.ts'
 import { deadLetterLine } from './dead-letter.ts'
 import { type DirectoryOf, isDatable } from './template.ts'
-
-/** Rows of one data file on their way to its bytes. */
-export interface RowEncoder {
-  readonly rows: number
-  /** What it holds in memory. */
-  readonly bytes: number
-  /** Adds the record as a row, or adds nothing and says why it cannot be one. */
-  append(record: RecordCursor): { readonly reason: string } | undefined
-  /** The whole file; nothing may be appended afterwards. */
-  finish(): readonly Buffer[]
-}
 
 export interface DraftOptions {
   readonly topic: string
   readonly partition: number
   readonly directoryOf: DirectoryOf
-  readonly encoder: () => RowEncoder
+  readonly decoder: RowDecoder
+  /** A data file of the decoder's columns. */
+  readonly file: () => TableFile
 }
 
 /** Files of one chunk at most: a topic whose timestamps leap must not open a writer per hour of the past. */
 const DIRECTORIES_MAX = 32
 
+/**
+ * What `take` did with a batch: all of it; or it stopped at a record that belongs into one directory too many, the first of
+ * the next chunk; or at one that the decoder cannot read yet.
+ */
+export type Taken = 'all' | 'full' | 'pending'
+
 interface Growing {
-  readonly encoder: RowEncoder
+  readonly file: TableFile
   readonly times: Times
 }
 
@@ -41,6 +40,7 @@ export class ChunkDraft {
   #deadBytes = 0
   #next: number
   #kept = 0
+  #filtered = 0
   #leaderEpoch = -1
   #last: { readonly directory: string; readonly growing: Growing } | undefined
 
@@ -56,32 +56,29 @@ export class ChunkDraft {
   }
 
   get records(): number {
-    return this.#kept + this.#dead.length
+    return this.#kept + this.#filtered + this.#dead.length
   }
 
   /** What it holds in memory. */
   get bytes(): number {
     let bytes = this.#deadBytes
-    for (const { encoder } of this.#growing.values()) bytes += encoder.bytes
+    for (const { file } of this.#growing.values()) bytes += file.bytes
     return bytes
   }
 
-  /**
-   * Takes in a batch's records from `next` on, in order. False when it had to stop at a record that belongs into one
-   * directory too many: that record is the first of the next chunk. Throws `batch-corrupt`; the draft is void then.
-   */
-  take(batch: Buffer, header: BatchHeader): boolean {
-    let stopped = false
+  /** Takes in a batch's records from `next` on, in order. Throws `batch-corrupt`; the draft is void then. */
+  take(batch: Buffer, header: BatchHeader): Taken {
+    let taken: Taken = 'all'
     forEachRecord(batch, (record) => {
-      if (stopped || record.offset < this.#next) return
-      stopped = !this.#takeRecord(record)
-      if (stopped) return
+      if (taken !== 'all' || record.offset < this.#next) return
+      taken = this.#takeRecord(record)
+      if (taken !== 'all') return
       this.#next = record.offset + 1
       // Of the record before the chunk's end: an older epoch ends before it, which would look like a truncated log.
       this.#leaderEpoch = header.leaderEpoch
     })
-    if (!stopped) this.skip(header)
-    return !stopped
+    if (taken === 'all') this.skip(header)
+    return taken
   }
 
   /** Passes over a batch that has nothing to keep: a marker, an aborted or an emptied one. */
@@ -93,35 +90,42 @@ export class ChunkDraft {
   /** Finishes all files. */
   finish(id: number): Chunk {
     const files: ChunkFile[] = []
-    for (const [directory, { encoder, times }] of this.#growing) {
-      if (encoder.rows === 0) continue
-      const { rows } = encoder
-      files.push(fileOf({ kind: 'data', directory, records: rows, ...times.range }, encoder.finish()))
+    for (const [directory, { file, times }] of this.#growing) {
+      const { rows } = file
+      files.push(fileOf({ kind: 'data', directory, records: rows, ...times.range }, file.finish()))
     }
     if (this.#dead.length > 0) {
       const records = this.#dead.length
       files.push(fileOf({ kind: 'dead', directory: '', records, ...this.#deadTimes.range }, this.#dead))
     }
     const dead = this.#dead.length
-    const counts = { read: this.#kept + dead, kept: this.#kept, filtered: 0, dead }
+    const [kept, filtered] = [this.#kept, this.#filtered]
+    const counts = { read: kept + filtered + dead, kept, filtered, dead }
     return { id, from: this.from, to: this.#next, counts, leaderEpoch: this.#leaderEpoch, files }
   }
 
-  #takeRecord(record: RecordCursor): boolean {
-    const growing = this.#growingFor(this.#options.directoryOf(record.timestamp))
-    if (growing === undefined) return false
-    const refused = record.valueStart < 0 ? { reason: 'value is null' } : growing.encoder.append(record)
-    if (refused === undefined) {
+  #takeRecord(record: RecordCursor): Taken {
+    const { decoder, directoryOf } = this.#options
+    const outcome = decoder.read(record)
+    if (outcome === 'pending') return 'pending'
+    if (outcome === 'filtered') this.#filtered++
+    else if (outcome === 'row') {
+      const growing = this.#growingFor(directoryOf(record.timestamp))
+      if (growing === undefined) return 'full'
+      decoder.appendTo(growing.file)
+      growing.file.endRow()
       growing.times.add(record.timestamp)
       this.#kept++
-      return true
-    }
+    } else this.#bury(record, outcome.reason)
+    return 'all'
+  }
+
+  #bury(record: RecordCursor, reason: string): void {
     const { topic, partition } = this.#options
-    const line = deadLetterLine(topic, partition, record, refused.reason)
+    const line = deadLetterLine(topic, partition, record, reason)
     this.#dead.push(line)
     this.#deadBytes += line.length
     this.#deadTimes.add(record.timestamp)
-    return true
   }
 
   #growingFor(directory: string): Growing | undefined {
@@ -129,7 +133,7 @@ export class ChunkDraft {
     let growing = this.#growing.get(directory)
     if (growing === undefined) {
       if (this.#growing.size === DIRECTORIES_MAX) return undefined
-      growing = { encoder: this.#options.encoder(), times: new Times() }
+      growing = { file: this.#options.file(), times: new Times() }
       this.#growing.set(directory, growing)
     }
     this.#last = { directory, growing }

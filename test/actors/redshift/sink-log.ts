@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ParquetWriter } from '../../../src/actors/parquet/writer.ts'
+import { sinkColumns } from '../../../src/actors/rows/open.ts'
 import { publishEntry, writeHead } from '../../../src/actors/store/chain.ts'
 import {
   type ClosedEntry,
@@ -17,10 +18,9 @@ import {
   genesisPath
 } from '../../../src/actors/store/names.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
-import { sinkColumns } from '../../../src/actors/store/tweet-rows.ts'
 
 /** The columns of a sink with lineage. */
-export const columns = sinkColumns(true)
+export const columns = sinkColumns({ preset: 'tweet', lineage: true })
 
 export const chainOf = (partition = 0, generation = 1): ChainId => ({
   sink: 'demo.crucial',

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { createActor, setup } from 'xstate'
 import { ByteBudget } from '../../../src/actors/budget.ts'
+import type { TableFile } from '../../../src/actors/files/table-file.ts'
 import type { FetchedSlice } from '../../../src/actors/kafka/fetcher.ts'
+import type { Outcome, RowDecoder } from '../../../src/actors/rows/decoder.ts'
 import {
   type BuilderCommand,
   type BuilderOptions,
@@ -10,33 +12,65 @@ import {
   createBuilder
 } from '../../../src/actors/store/builder.ts'
 import type { Chunk } from '../../../src/actors/store/chunk.ts'
-import type { RowEncoder } from '../../../src/actors/store/draft.ts'
+import { Fault } from '../../../src/errors.ts'
 import { writeInt64 } from '../../../src/records/bytes.ts'
+import type { ColumnAppender, ColumnSink } from '../../../src/records/columns.ts'
 import { encodeBatch, type RecordCursor, valueBytes } from '../../../src/records/record.ts'
 
 const HOUR_MS = 3_600_000
 
-/** Rows are lines `offset:value`; a value that begins with `!` is refused. */
-class LineEncoder implements RowEncoder {
-  readonly #lines: Buffer[] = []
-  bytes = 0
+/**
+ * Rows are lines `offset:value`; a value that begins with `!` is refused, one with `-` filtered, and one with `?` pending
+ * until `ready` was awaited.
+ */
+class LineDecoder implements RowDecoder {
+  readonly columns = [{ name: 'line', type: 'string', nullable: false }] as const
+  readonly #isReady: () => Promise<void>
+  #line = ''
+  #answered = false
 
-  get rows(): number {
-    return this.#lines.length
+  constructor(isReady: () => Promise<void> = () => Promise.resolve()) {
+    this.#isReady = isReady
   }
 
-  append(record: RecordCursor): { reason: string } | undefined {
+  read(record: RecordCursor): Outcome {
+    if (record.valueStart < 0) return { reason: 'value is null' }
     const value = String(valueBytes(record))
     if (value.startsWith('!')) return { reason: 'refused' }
+    if (value.startsWith('-')) return 'filtered'
+    if (value.startsWith('?') && !this.#answered) return 'pending'
     if (value === 'defect') throw new TypeError('a defect')
-    const line = Buffer.from(`${record.offset}:${value}\n`)
-    this.#lines.push(line)
-    this.bytes += line.length
-    return undefined
+    this.#line = `${record.offset}:${value}\n`
+    return 'row'
   }
 
-  finish(): readonly Buffer[] {
-    return this.#lines
+  async ready(): Promise<void> {
+    await this.#isReady()
+    this.#answered = true
+  }
+
+  value(): string {
+    return this.#line
+  }
+
+  appendTo({ columns }: ColumnSink): void {
+    columns[0]?.appendString(this.#line)
+  }
+}
+
+function lineFile(): TableFile {
+  const lines: Buffer[] = []
+  const appender = { appendString: (line: string) => void lines.push(Buffer.from(line)) }
+  return {
+    columns: [appender as ColumnAppender],
+    endRow: () => undefined,
+    get rows() {
+      return lines.length
+    },
+    get bytes() {
+      return lines.reduce((sum, line) => sum + line.length, 0)
+    },
+    finish: () => lines
   }
 }
 
@@ -68,7 +102,8 @@ function harness(options: Partial<BuilderOptions> = {}) {
     budget,
     template: '{topic}/dt={date}/hour={hour}',
     rotateBytes: 1_000_000,
-    encoder: () => new LineEncoder(),
+    decoder: () => new LineDecoder(),
+    file: lineFile,
     ...options
   })
   const keep = ({ event }: { event: BuilderReport }) => reports.push(event)
@@ -314,10 +349,61 @@ test('a corrupt batch is a fault and not a skipped one', async () => {
   expect(h.reports.at(-1)).toMatchObject({ fault: { code: 'batch-corrupt' } })
 })
 
-test('a defect in an encoder fails the actor', async () => {
+test('a defect in a decoder fails the actor', async () => {
   const h = harness()
   h.begin(0)
   h.append([{ base: 0, values: ['defect'] }])
   await h.until(() => h.failure() !== undefined)
   expect(h.failure()).toMatchObject({ code: 'unknown', message: 'a defect' })
 })
+
+test('what is filtered is counted, and is in no file', async () => {
+  const h = harness()
+  h.begin(0)
+  h.append([{ base: 0, values: ['a', '-b', 'c'] }])
+  await h.grewTo(3)
+  const chunk = await h.cut()
+  expect(chunk).toMatchObject({ from: 0, to: 3, counts: { read: 3, kept: 2, filtered: 1, dead: 0 } })
+  expect(text(chunk, 'data')).toEqual(['0:a\n2:c\n'])
+})
+
+test('a record that cannot be read yet is waited for, and nothing is lost or repeated', async () => {
+  const answer = Promise.withResolvers<void>()
+  const h = harness({ decoder: () => new LineDecoder(() => answer.promise) })
+  h.begin(0)
+  h.append([{ base: 0, values: ['a', '?b', 'c'] }])
+  await turns()
+  expect(await h.cut()).toMatchObject({ from: 0, to: 1 })
+  answer.resolve()
+  await h.grewTo(3)
+  expect(text(await h.cut(), 'data')).toEqual(['1:?b\n2:c\n'])
+})
+
+test('what a decoder needs and cannot have is a fault of the chain, not of the record', async () => {
+  const refused = new Fault('registry-unavailable', 'down', { retryable: true })
+  const h = harness({ decoder: () => new LineDecoder(() => Promise.reject(refused)) })
+  h.begin(0)
+  h.append([{ base: 0, values: ['a', '?b'] }])
+  await h.until(() => h.reports.some(({ type }) => type === 'builder.faulted'))
+  expect(h.reports.at(-1)).toEqual({ type: 'builder.faulted', fault: refused })
+  expect(h.budget.usedBytes).toBe(0)
+})
+
+test('a chunk that is thrown away while its decoder waits leaves no fault behind', async () => {
+  const answer = Promise.withResolvers<void>()
+  const h = harness({ decoder: () => new LineDecoder(() => answer.promise) })
+  h.begin(0)
+  h.append([{ base: 0, values: ['?a'] }])
+  await turns()
+  h.begin(7)
+  answer.reject(new Fault('registry-unavailable', 'down', { retryable: true }))
+  h.append([{ base: 7, values: ['b'] }])
+  await h.grewTo(8)
+  expect(text(await h.cut(), 'data')).toEqual(['7:b\n'])
+  expect(h.reports.map(({ type }) => type)).not.toContain('builder.faulted')
+})
+
+/** Enough of the event loop for a builder to come to a record that it has to wait for. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
