@@ -16,7 +16,9 @@ const USER = 'causeway'
 const hiveTypes: Readonly<Record<ColumnType, string>> = {
   int64: 'BIGINT',
   int32: 'INT',
+  double: 'DOUBLE',
   string: 'STRING',
+  binary: 'BINARY',
   boolean: 'BOOLEAN',
   timestamp: 'TIMESTAMP'
 }

@@ -36,7 +36,9 @@ export const POSITIONS_TABLE = 'causeway_positions'
 const TYPES: Readonly<Record<ColumnType, string>> = {
   int64: 'BIGINT',
   int32: 'INTEGER',
+  double: 'DOUBLE PRECISION',
   string: 'TEXT',
+  binary: 'BYTEA',
   boolean: 'BOOLEAN',
   timestamp: 'TIMESTAMPTZ'
 }

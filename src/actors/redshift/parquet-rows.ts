@@ -82,8 +82,11 @@ function columnTypeOf({
 }: SchemaElement): ColumnType | undefined {
   if (repetition_type === 'REPEATED') return undefined
   if (type === 'BOOLEAN') return 'boolean'
-  if (type === 'BYTE_ARRAY')
-    return converted_type === 'UTF8' || logical_type?.type === 'STRING' ? 'string' : undefined
+  if (type === 'BYTE_ARRAY') {
+    if (converted_type === 'UTF8' || logical_type?.type === 'STRING') return 'string'
+    return converted_type === undefined && logical_type === undefined ? 'binary' : undefined
+  }
+  if (type === 'DOUBLE') return 'double'
   if (logical_type?.type === 'TIMESTAMP') return logical_type.unit === 'MILLIS' ? 'timestamp' : undefined
   if (converted_type === 'TIMESTAMP_MILLIS') return 'timestamp'
   if (logical_type !== undefined && logical_type.type !== 'INTEGER') return undefined
@@ -151,6 +154,10 @@ const WRITERS: Readonly<Record<ColumnType, ValueWriter>> = {
     if (typeof value !== 'number') throw unexpected(value)
     encoder.plain(value.toString())
   },
+  double: (encoder, value) => {
+    if (typeof value !== 'number') throw unexpected(value)
+    encoder.plain(Object.is(value, -0) ? '-0' : String(value))
+  },
   boolean: (encoder, value) => {
     if (typeof value !== 'boolean') throw unexpected(value)
     encoder.plain(value ? 't' : 'f')
@@ -158,6 +165,11 @@ const WRITERS: Readonly<Record<ColumnType, ValueWriter>> = {
   string: (encoder, value) => {
     if (!(value instanceof Uint8Array)) throw unexpected(value)
     encoder.text(value)
+  },
+  /** In bytea's hex format, whose backslash COPY wants escaped. */
+  binary: (encoder, value) => {
+    if (!(value instanceof Uint8Array)) throw unexpected(value)
+    encoder.plain(`\\\\x${Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex')}`)
   },
   timestamp: (encoder, value) => {
     if (typeof value !== 'bigint') throw unexpected(value)

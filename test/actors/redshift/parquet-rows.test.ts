@@ -110,3 +110,24 @@ test('what is no such file is refused with its path', async () => {
     expect.objectContaining({ code: 'file-corrupt' })
   )
 })
+
+test('doubles and bytes arrive as PostgreSQL writes them', async () => {
+  const writer = new ParquetWriter(
+    [
+      { name: 'ratio', type: 'double', nullable: false },
+      { name: 'body', type: 'binary', nullable: true }
+    ],
+    { codec: 'none' }
+  )
+  const bytes = Buffer.from([0x00, 0xff, 0x5c])
+  for (const ratio of [0.1, -0, Number.NaN, Number.NEGATIVE_INFINITY, 5e-324]) {
+    writer.columns[0]?.appendNumber(ratio)
+    if (Number.isNaN(ratio)) writer.columns[1]?.appendNull()
+    else writer.columns[1]?.appendBytes(bytes, 0, bytes.length)
+    writer.endRow()
+  }
+  const { text, parquet } = await read(Buffer.concat(writer.finish()))
+  const body = '\\\\x00ff5c'
+  expect(text).toBe(`0.1\t${body}\n-0\t${body}\nNaN\t\\N\n-Infinity\t${body}\n5e-324\t${body}\n`)
+  expect(parquet.columns.map(({ type }) => type)).toEqual(['double', 'binary'])
+})
