@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type Table, tableOf, tablesOf } from './document.ts'
 import { type ConfigFault, keyOf, notAllowed } from './faults.ts'
 import { backoffMax, backoffMin } from './schema.ts'
+import { rotateAge, rotateAgeMax } from './schema-layout.ts'
 import { lanes, naming } from './schema-mirror.ts'
 import { listen } from './schema-places.ts'
 import { commitInterval, quarantineMax, quarantineMin, shards, transactionTimeout } from './schema-roles.ts'
@@ -47,6 +48,13 @@ const quarantineOrder: Order = {
   highField: quarantineMax(),
   ratio: 1
 }
+const rotationOrder: Order = {
+  low: 'rotate_age',
+  lowField: rotateAge(),
+  high: 'rotate_age_max',
+  highField: rotateAgeMax(),
+  ratio: 1
+}
 const backoffOrder: Order = {
   low: 'backoff_min',
   lowField: backoffMin(),
@@ -61,6 +69,11 @@ function* checkOrders(document: unknown): Iterable<ConfigFault> {
     for (const [name, table] of tablesOf(document, section)) {
       yield* checkOrder([section, name], table, commitOrder)
       if (section === 'mirror') yield* checkOrder([section, name], table, quarantineOrder)
+    }
+  }
+  for (const section of ['hdfs_sink', 's3_sink']) {
+    for (const [name, table] of tablesOf(document, section)) {
+      yield* checkOrder([section, name], table, rotationOrder)
     }
   }
 }

@@ -4,7 +4,7 @@ import { duration, integer, name, named, oneOf, path, size, table } from './fiel
 import { mirrorTable } from './schema-mirror.ts'
 import { clusterTable, hdfsStoreTable, httpTable, s3StoreTable, warehouseTable } from './schema-places.ts'
 import { ingestTable, loaderTable } from './schema-roles.ts'
-import { sinkTable } from './schema-sinks.ts'
+import { hdfsSinkTable, s3SinkTable } from './schema-sinks.ts'
 import { type Config, logFormats, logLevels, type RestartConfig } from './types.ts'
 
 /**
@@ -36,8 +36,8 @@ export function configSchema(environment: Environment) {
     warehouse: named(warehouseTable(environment)).describe(
       'Databases that rows are loaded into, named once.'
     ),
-    hdfs_sink: named(sinkTable()).describe('Kafka topics → Parquet files in HDFS.'),
-    s3_sink: named(sinkTable()).describe('Kafka topics → Parquet files in S3.'),
+    hdfs_sink: named(hdfsSinkTable()).describe('Kafka topics → Parquet files in HDFS.'),
+    s3_sink: named(s3SinkTable()).describe('Kafka topics → Parquet files in S3.'),
     redshift_loader: named(loaderTable()).describe('Files of an S3 sink → rows of a warehouse table.')
   }).transform(
     (file): Config => ({

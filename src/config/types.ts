@@ -218,7 +218,7 @@ export interface WarehouseConfig {
 export const parquetCodecs = ['none', 'snappy', 'gzip', 'zstd'] as const
 export type ParquetCodec = (typeof parquetCodecs)[number]
 
-export interface SinkConfig {
+export interface SinkConfig extends LayoutConfig {
   readonly cluster: string
   /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
   readonly topics: readonly string[]
@@ -226,16 +226,56 @@ export interface SinkConfig {
   readonly preset: 'tweet'
   /** Adds `_topic`, `_partition`, `_offset` and `_timestamp` to the rows. */
   readonly lineage: boolean
-  /** Directory of a data file, with `{topic}`, `{partition}`, `{date}` and `{hour}`. */
-  readonly template: string
-  readonly rotateBytes: number
-  readonly rotateAgeMs: number
   readonly codec: ParquetCodec
   readonly start: 'earliest' | 'latest'
   readonly shards: number
   readonly refreshIntervalMs: number
   readonly sessionTimeoutMs: number
+  /** How long files stay, in whole days; absent: for ever. S3 only. */
+  readonly ttlMs?: number
 }
+
+/** Where the files of a sink lie, how large they get, and what becomes of records that are no rows. */
+export interface LayoutConfig {
+  /** Directory of a data file, with `{topic}`, `{partition}`, `{date}`, `{hour}` and names of columns. */
+  readonly template: string
+  /** Undefined: the Kafka timestamp is a record's time. */
+  readonly timeColumn: string | undefined
+  readonly timeWindow: { readonly pastMs: number; readonly futureMs: number } | undefined
+  readonly rotateBytes: number
+  readonly rotateRecords: number
+  readonly rotateAgeMs: number
+  /** A chunk that is old but smaller waits for more, until `rotateAgeMaxMs`. */
+  readonly rotateBytesMin: number
+  readonly rotateAgeMaxMs: number
+  /** Data files of one chunk, and of all chunks that are being built, at most. */
+  readonly filesPerChunk: number
+  readonly filesOpen: number
+  /** More than `max` dead letters among so many consecutive records stop a partition. */
+  readonly deadLetters: { readonly max: number; readonly among: number }
+}
+
+/** The external table over an HDFS sink's files. */
+export interface HiveConfig {
+  /** `hive2://host:port` of HiveServer2's Thrift service. */
+  readonly url: string
+  /** `plain`: SASL with user and password, Hive's NONE, LDAP and CUSTOM. */
+  readonly auth: HiveAuth
+  readonly user?: string
+  readonly password?: Secret
+  readonly database: string
+  readonly table: string
+  /** What instants are in the table; `bigint`: milliseconds since 1970. */
+  readonly timestamps: HiveTimestamps
+  /** The file system as Hive names it, for example `hdfs://nameservice1`; Hive's own default when absent. */
+  readonly fileSystem?: string
+}
+
+export const hiveAuths = ['plain', 'nosasl'] as const
+export type HiveAuth = (typeof hiveAuths)[number]
+
+export const hiveTimestamps = ['timestamp', 'bigint'] as const
+export type HiveTimestamps = (typeof hiveTimestamps)[number]
 
 export interface RedshiftLoaderConfig {
   /** Name of the `[s3_sink.…]` whose log is loaded (`from = "s3_sink.NAME"`). */

@@ -9,7 +9,10 @@ import type { Fault } from '../errors.ts'
 /** What goes into a chain (`chain.ts`) and its actors, and what comes out. */
 export interface ChainInput extends TopicPartition {
   readonly topicId: string
+  /** Age at which a chunk is cut that holds at least `rotateBytesMin`; a smaller one waits for more, up to the greatest age. */
   readonly rotateAgeMs: number
+  readonly rotateAgeMaxMs: number
+  readonly rotateBytesMin: number
   /** Pauses after failures that may pass. */
   readonly backoffMinMs: number
   readonly backoffMaxMs: number

@@ -1,4 +1,4 @@
-import { type AnyActorRef, and, assign, fromPromise, sendTo, setup, stateIn } from 'xstate'
+import { type AnyActorRef, and, assign, fromPromise, or, sendTo, setup, stateIn } from 'xstate'
 import type { FetchedSlice } from '../actors/kafka/fetcher.ts'
 import type { BuilderCommand, BuilderInput, BuilderReport, Draft } from '../actors/store/builder.ts'
 import type { OpenedChain } from '../actors/store/chain.ts'
@@ -34,7 +34,7 @@ export interface ChainContext extends ChainInput {
 }
 
 const unbound = () => Promise.reject(new Error('actor not provided'))
-const noDraft: Draft = { next: -1, bytes: 0, records: 0, end: -1 }
+const noDraft: Draft = { next: -1, bytes: 0, records: 0, files: 0, end: -1 }
 
 /** The store will not publish, or what was prepared is gone: an operator has to look. */
 const BLOCKING = new Set(['publish-blocked', 'prepared-gone'])
@@ -86,9 +86,11 @@ const chainSetup = setup({
       context.chunk === undefined &&
       params.draft.next === context.position &&
       params.draft.end <= context.position,
+    isWorthwhile: ({ context }) => context.draft.bytes >= context.rotateBytesMin,
     hasGrown: ({ context }) => context.draft.next > (context.chunk?.to ?? context.position),
     isBlocking: (_, params: { error: unknown }) => BLOCKING.has(toFault(params.error).code),
     isLosing: (_, params: { error: unknown }) => LOSING.has(toFault(params.error).code),
+    isDeadly: (_, params: { error: unknown }) => toFault(params.error).code === 'dead-letters-exceeded',
     isRetryable: (_, params: { error: unknown }) => toFault(params.error).retryable,
     isKnown: (_, params: { error: unknown }) => !isDefect(toFault(params.error))
   },
@@ -106,7 +108,7 @@ const chainSetup = setup({
     keepDraft: assign({ draft: (_, params: { draft: Draft }) => params.draft }),
     keepChunk: assign({
       chunk: (_, params: { chunk: Chunk }) => params.chunk,
-      draft: ({ context }, { chunk }) => ({ ...context.draft, next: chunk.to, bytes: 0, records: 0 })
+      draft: ({ context }, { chunk }) => ({ ...noDraft, next: chunk.to, end: context.draft.end })
     }),
     keepEntry: assign({ entry: (_, params: { entry: Entry }) => params.entry }),
     keepRange: assign({ kept: (_, params: { range: LogRange }) => params.range }),
@@ -152,6 +154,7 @@ const chainSetup = setup({
   },
   delays: {
     age: ({ context }) => context.rotateAgeMs,
+    furtherAge: ({ context }) => Math.max(0, context.rotateAgeMaxMs - context.rotateAgeMs),
     backoff: ({ context }) =>
       Math.min(context.backoffMaxMs, context.backoffMinMs * 2 ** Math.min(context.failures - 1, 20)),
     patience: ({ context }) => context.patienceMs
@@ -168,6 +171,7 @@ const routes = <E>(errorOf: (event: E) => unknown) => {
   return [
     { guard: { type: 'isBlocking', params }, target: '#publishBlocked', actions },
     { guard: { type: 'isLosing', params }, target: '#dataLoss', actions },
+    { guard: { type: 'isDeadly', params }, target: '#tooManyDead', actions },
     { guard: { type: 'isRetryable', params }, target: '#reopening', actions },
     { guard: { type: 'isKnown', params }, target: '#held', actions }
   ] as const
@@ -200,7 +204,13 @@ const intake = chainSetup.createStateConfig({
     growing: {
       always: { guard: 'isClosing', target: 'ripe' },
       on: { 'chunk.filled': 'ripe', rotate: 'ripe' },
-      after: { age: 'ripe' }
+      after: { age: [{ guard: 'isWorthwhile', target: 'ripe' }, { target: 'small' }] }
+    },
+    /** Old enough, but not worth its files yet: what comes in the meantime goes into them. */
+    small: {
+      always: { guard: or(['isClosing', 'isWorthwhile']), target: 'ripe' },
+      on: { 'chunk.filled': 'ripe', rotate: 'ripe' },
+      after: { furtherAge: 'ripe' }
     },
     ripe: { always: [{ guard: 'isIdle', target: 'cutting' }, { target: 'waiting' }] },
     /** The last chunk is still on its way: fetching pauses, so that one slow partition does not eat the credits. */
@@ -277,7 +287,7 @@ const pipeline = chainSetup.createStateConfig({
  * One chain of the commit log: one topic-partition on its way into a store.
  *
  *     work   opening ─▶ running ─▶ (lost) discarding ─▶ reopening ─▶ opening …
- *     intake     empty ─▶ growing ─▶ (full, old, asked) ripe ─▶ cutting ─▶ empty …
+ *     intake     empty ─▶ growing ─▶ (old, but small) small ─▶ (full, too old, asked) ripe ─▶ cutting ─▶ empty …
  *     pipeline   idle ─▶ preparing ─▶ committing ─▶ publishing ─▶ heading ─▶ idle …
  *
  * The next chunk grows while the last one is on its way. The order is the promise: an entry is committed when the entry
@@ -373,6 +383,13 @@ export const chainMachine = chainSetup.createMachine({
             // The loss is told without its exact range then, and measured again at the next try.
             onError: [{ guard: { type: 'isKnown', params: ({ event }) => event }, actions: [] }]
           },
+          after: { patience: 'opening' }
+        },
+        /** More dead letters than anybody wants: nothing of the chunk is kept until the limit or the columns are changed. */
+        tooManyDead: {
+          id: 'tooManyDead',
+          entry: 'forgetEntry',
+          always: endWhenClosing,
           after: { patience: 'opening' }
         },
         held: { id: 'held', entry: 'forgetEntry', always: endWhenClosing, after: { patience: 'opening' } },

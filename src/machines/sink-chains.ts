@@ -1,4 +1,4 @@
-import type { SnapshotFrom } from 'xstate'
+import type { AnyActorRef, SnapshotFrom } from 'xstate'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import type { chainMachine } from './chain.ts'
 
@@ -60,30 +60,54 @@ export function changesOf(
   }
 }
 
+/** The child as it stood before this event. */
+export function childOf(self: AnyActorRef, id: string): unknown {
+  const children = self.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>
+  return children[id]?.getSnapshot()
+}
+
+/** What its chains hold. */
+export function holdingsOf(self: AnyActorRef, ids: readonly string[]): Holding[] {
+  const children = self.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>
+  return ids.flatMap((id) => {
+    const chain = children[id]
+    return chain ? holdingOf(id, chain.getSnapshot() as SnapshotFrom<typeof chainMachine>) : []
+  })
+}
+
 /** What a chain holds in memory, for `toRotate`. */
 export interface Holding {
   readonly chain: string
   /** In the chunk that grows. */
   readonly growingBytes: number
+  /** Data files of the chunk that grows. */
+  readonly growingFiles: number
   /** In chunks that are full or on their way: they come back without our doing. */
   readonly leavingBytes: number
 }
 
 /** What a chain holds in memory. */
-export function holdingOf(chain: string, snapshot: SnapshotFrom<typeof chainMachine>): Holding {
+function holdingOf(chain: string, snapshot: SnapshotFrom<typeof chainMachine>): Holding {
   const { draft, chunk } = snapshot.context
-  const growing = snapshot.matches({ work: { running: { intake: 'growing' } } })
+  const { work } = snapshot.value as {
+    readonly work: string | { readonly running: { readonly intake: string } }
+  }
+  const intake = typeof work === 'string' ? undefined : work.running.intake
+  const growing = intake === 'growing' || intake === 'small'
   const leaving = chunk?.files.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
   return {
     chain,
     growingBytes: growing ? draft.bytes : 0,
+    growingFiles: growing ? draft.files : 0,
     leavingBytes: leaving + (growing ? 0 : draft.bytes)
   }
 }
 
-/** Parts of the budget that growing chunks may hold together: above the first some are cut, down to the second. */
+/** Parts of a limit that growing chunks may hold together: above the first some are cut, down to the second. */
 const GROWING_HIGH = 0.5
 const GROWING_LOW = 0.3
+/** The same for files. */
+const FILES_LOW = 0.8
 
 /**
  * The chains to cut early, largest first, when their chunks hold so much of the budget that fetching could starve: a
@@ -92,14 +116,26 @@ const GROWING_LOW = 0.3
 export function toRotate(holdings: readonly Holding[], limitBytes: number): string[] {
   const held = holdings.reduce((sum, each) => sum + each.growingBytes + each.leavingBytes, 0)
   if (held <= GROWING_HIGH * limitBytes) return []
-  let growing = holdings.reduce((sum, { growingBytes }) => sum + growingBytes, 0)
-  const rotate: string[] = []
-  for (const { chain, growingBytes } of [...holdings].sort((a, b) => b.growingBytes - a.growingBytes)) {
-    if (growing <= GROWING_LOW * limitBytes || growingBytes === 0) break
-    rotate.push(chain)
-    growing -= growingBytes
+  return largest(holdings, ({ growingBytes }) => growingBytes, GROWING_LOW * limitBytes)
+}
+
+/** The chains to cut early, those with most files first, when too many files are being written. */
+export function toClose(holdings: readonly Holding[], filesMax: number): string[] {
+  const growing = holdings.reduce((sum, { growingFiles }) => sum + growingFiles, 0)
+  if (growing <= filesMax) return []
+  return largest(holdings, ({ growingFiles }) => growingFiles, FILES_LOW * filesMax)
+}
+
+/** The largest, until those that are left hold no more than `rest` together. */
+function largest(holdings: readonly Holding[], sizeOf: (of: Holding) => number, rest: number): string[] {
+  let left = holdings.reduce((sum, holding) => sum + sizeOf(holding), 0)
+  const chosen: string[] = []
+  for (const holding of [...holdings].sort((a, b) => sizeOf(b) - sizeOf(a))) {
+    if (left <= rest || sizeOf(holding) === 0) break
+    chosen.push(holding.chain)
+    left -= sizeOf(holding)
   }
-  return rotate
+  return chosen
 }
 
 export function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {

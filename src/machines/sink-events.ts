@@ -7,10 +7,12 @@ import type { PlacedPartition } from './sink-chains.ts'
 
 /** What goes into a sink (`sink.ts`) and its actors, and what comes out. */
 export interface SinkInput {
-  readonly chain: Pick<ChainInput, 'rotateAgeMs' | 'backoffMinMs' | 'backoffMaxMs' | 'patienceMs'>
+  readonly chain: Omit<ChainInput, 'topic' | 'partition' | 'topicId'>
   readonly membership: MembershipInput
   readonly fetcher: FetcherInput
   readonly flow: { readonly limitBytes: number }
+  /** More data files than this are not written at a time. */
+  readonly filesOpenMax: number
 }
 
 export interface TopologyReport {
@@ -34,6 +36,11 @@ export interface CommitterSeat extends GroupSeat {
   readonly node: number
 }
 
+/** More data files are being written than the sink wants. */
+export interface FilesReport {
+  readonly type: 'files.exceeded'
+}
+
 /** Monotone since the start of the role. */
 export interface SinkCounters {
   readonly recordsRead: number
@@ -55,4 +62,5 @@ export type SinkEvent =
   | FetcherReport
   | ChainReport
   | FlowEvent
+  | FilesReport
   | CommitterReport

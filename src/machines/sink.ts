@@ -1,12 +1,4 @@
-import {
-  type AnyActorRef,
-  assign,
-  enqueueActions,
-  fromPromise,
-  type SnapshotFrom,
-  sendTo,
-  setup
-} from 'xstate'
+import { assign, enqueueActions, fromPromise, type SnapshotFrom, sendTo, setup } from 'xstate'
 import type {
   FetchAssignment,
   FetchedSlice,
@@ -25,16 +17,18 @@ import {
   type Chains,
   chainId,
   changesOf,
+  childOf,
   type Fetches,
-  type Holding,
-  holdingOf,
+  holdingsOf,
   type PlacedPartition,
+  toClose,
   toRotate,
   without
 } from './sink-chains.ts'
 import type {
   CommitterCommand,
   CommitterReport,
+  FilesReport,
   SinkCounters,
   SinkEvent,
   SinkInput,
@@ -71,12 +65,6 @@ const noCounters: SinkCounters = {
 
 type Report<Type extends ChainReport['type']> = Extract<ChainReport, { type: Type }>
 
-/** The child as it stood before this event. */
-function childOf(self: AnyActorRef, id: string): unknown {
-  const children = self.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>
-  return children[id]?.getSnapshot()
-}
-
 const sinkSetup = setup({
   types: {
     context: {} as SinkContext,
@@ -89,7 +77,7 @@ const sinkSetup = setup({
     /** Looks at the cluster again and again. */
     topology: fromTask<void, undefined, never, TopologyReport>(unbound),
     fetcher: fromTask<void, FetcherInput, FetcherCommand, FetcherReport>(unbound),
-    meter: fromTask<void, undefined, never, FlowEvent>(unbound),
+    meter: fromTask<void, undefined, never, FlowEvent | FilesReport>(unbound),
     /** Takes offsets for lag tools. */
     committer: fromTask<void, undefined, CommitterCommand, CommitterReport>(unbound),
     membership: membershipMachine,
@@ -237,12 +225,12 @@ const sinkSetup = setup({
     relieve: enqueueActions(({ context, self, enqueue }) => {
       const flow = childOf(self, 'flow') as SnapshotFrom<typeof flowMachine> | undefined
       if (flow === undefined || flow.value === 'flowing') return
-      const holdings: Holding[] = []
-      for (const id of Object.keys(context.chains)) {
-        const snapshot = childOf(self, id) as SnapshotFrom<typeof chainMachine> | undefined
-        if (snapshot !== undefined) holdings.push(holdingOf(id, snapshot))
-      }
+      const holdings = holdingsOf(self, Object.keys(context.chains))
       for (const id of toRotate(holdings, context.flow.limitBytes)) enqueue.sendTo(id, { type: 'rotate' })
+    }),
+    closeFiles: enqueueActions(({ context, self, enqueue }) => {
+      const holdings = holdingsOf(self, Object.keys(context.chains))
+      for (const id of toClose(holdings, context.filesOpenMax)) enqueue.sendTo(id, { type: 'rotate' })
     }),
     passToFlow: sendTo('flow', (_, event: FlowEvent) => event),
     finishCommits: sendTo('committer', { type: 'finish' }),
@@ -334,6 +322,7 @@ export const sinkMachine = sinkSetup.createMachine({
           ]
         },
         'chain.grew': { actions: 'relieve' },
+        'files.exceeded': { actions: 'closeFiles' },
         'budget.changed': { actions: { type: 'passToFlow', params: ({ event }) => event } }
       },
       initial: 'joining',

@@ -5,15 +5,10 @@ import type { Cluster } from '../actors/kafka/cluster.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import { openDecoder } from '../actors/rows/open.ts'
 import { createBuilder } from '../actors/store/builder.ts'
-import {
-  type ChainStart,
-  commitEntry,
-  type OpenedChain,
-  openChain,
-  publishEntry,
-  writeHead
-} from '../actors/store/chain.ts'
+import { type ChainStart, type OpenedChain, openChain } from '../actors/store/chain.ts'
+import { commitEntry, publishEntry, writeHead } from '../actors/store/commit.ts'
 import type { Entry } from '../actors/store/entry.ts'
+import type { OpenFiles } from '../actors/store/open-files.ts'
 import { discardEntry, type Fingerprints, prepareChunk } from '../actors/store/prepare.ts'
 import type { Store } from '../actors/store/store.ts'
 import type { SinkConfig } from '../config.ts'
@@ -28,6 +23,7 @@ export interface ChainBinding {
   readonly sink: string
   readonly config: SinkConfig
   readonly budget: ByteBudget
+  readonly openFiles: OpenFiles
   readonly fingerprints: Fingerprints
   readonly now: () => number
   /** Unique per call, lower-case hex. */
@@ -41,6 +37,7 @@ export function createChain({
   sink,
   config,
   budget,
+  openFiles,
   fingerprints,
   now,
   nonce
@@ -49,8 +46,12 @@ export function createChain({
     actors: {
       builder: createBuilder({
         budget,
-        template: config.template,
+        openFiles,
+        layout: config,
         rotateBytes: config.rotateBytes,
+        rotateRecords: config.rotateRecords,
+        filesMax: config.filesPerChunk,
+        deadLetters: config.deadLetters,
         decoder: (source) => openDecoder(config, source),
         file: (columns) => openTableFile({ type: 'parquet', codec: config.codec }, columns)
       }),

@@ -6,7 +6,7 @@ import type { FlowState, PartitionView, RoleView } from './role.ts'
 
 type ChainSnapshot = SnapshotFrom<typeof chainMachine>
 
-const TROUBLES = new Set(['reopening', 'publish-blocked', 'data-loss', 'held'])
+const TROUBLES = new Set(['reopening', 'publish-blocked', 'data-loss', 'too-many-dead', 'held'])
 
 /** What a snapshot of a sink says to people. */
 export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>): RoleView {

@@ -4,8 +4,10 @@ import { fileKind } from '../actors/files/table-file.ts'
 import { createCommitter } from '../actors/kafka/committer.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
-import { createMeter } from '../actors/meter.ts'
+import { createSinkMeter } from '../actors/meter.ts'
 import { sinkColumns } from '../actors/rows/open.ts'
+import { checkLayout } from '../actors/store/layout.ts'
+import { OpenFiles } from '../actors/store/open-files.ts'
 import type { Store } from '../actors/store/store.ts'
 import { createTopology } from '../actors/store/topology.ts'
 import type { SinkConfig } from '../config.ts'
@@ -50,6 +52,8 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
   const cluster = context.cluster(config.cluster)
   const sink = `${context.config.name}.${instance}`
   const random = () => nonce(context.random)
+  const openFiles = new OpenFiles(config.filesOpen)
+  checkLayout(config, sinkColumns(config))
   const onFailure = (error: unknown) => {
     const { code, message } = toFault(error)
     log.warn({ code }, message)
@@ -58,7 +62,7 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
     actors: {
       probe: fromPromise<void>(({ signal }) => store.probe(signal)),
       fetcher,
-      meter: createMeter(budget),
+      meter: createSinkMeter(budget, openFiles),
       membership: createMembership({ cluster }).logic,
       committer: createCommitter({
         cluster,
@@ -72,7 +76,7 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
         onFailure
       }),
       chain: createChain({
-        ...{ cluster, store, sink, config, budget },
+        ...{ cluster, store, sink, config, budget, openFiles },
         fingerprints: fingerprintsOf(config),
         now: context.now,
         nonce: random
@@ -87,6 +91,8 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
   const input: SinkInput = {
     chain: {
       rotateAgeMs: config.rotateAgeMs,
+      rotateAgeMaxMs: config.rotateAgeMaxMs,
+      rotateBytesMin: config.rotateBytesMin,
       backoffMinMs: BACKOFF_MIN_MS,
       backoffMaxMs: BACKOFF_MAX_MS,
       patienceMs: PATIENCE_MS
@@ -103,7 +109,8 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
       maxBytes: fetchBytes,
       partitionMaxBytes: Math.ceil(fetchBytes / FETCH_SHARE)
     },
-    flow: { limitBytes: budget.limitBytes }
+    flow: { limitBytes: budget.limitBytes },
+    filesOpenMax: openFiles.limit
   }
   return {
     role,
@@ -125,10 +132,10 @@ function nonce(random: () => number): string {
 }
 
 function fingerprintsOf(config: SinkConfig) {
-  const { preset, lineage, template, codec } = config
+  const { preset, lineage, template, timeColumn, timeWindow, codec } = config
   return {
     schema: fingerprint(sinkColumns(config)),
-    config: fingerprint({ preset, lineage, template, codec }),
+    config: fingerprint({ preset, lineage, template, timeColumn, timeWindow, codec }),
     encoder: fileKind({ type: 'parquet', codec }).encoder
   }
 }

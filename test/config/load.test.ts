@@ -159,6 +159,16 @@ test.each([
     's3_sink.x.template = "{topic}/../x" is not allowed'
   ],
   [
+    'a chunk that is too old before it is old',
+    '[s3_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"\nrotate_age = "2h"',
+    's3_sink.x.rotate_age = "2h" is not allowed; allowed: a duration not longer than rotate_age_max (3600000ms)'
+  ],
+  [
+    'half of a time window',
+    '[s3_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"\ntime_window = { past = "1d" }',
+    's3_sink.x.time_window.future is missing'
+  ],
+  [
     'a takeover under another name',
     '[mirror.m]\nfrom = "a"\nto = "b"\ntake_over = { mm2 = { source = "A" } }',
     'mirror.m.naming = "identity" is not allowed; allowed: { prefix = "A." }, because of take_over'

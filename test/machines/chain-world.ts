@@ -41,7 +41,14 @@ export interface Move {
   readonly play: () => Situation
 }
 
-const delays = { rotateAgeMs: 1, backoffMinMs: 1, backoffMaxMs: 9, patienceMs: 9 }
+const delays = {
+  rotateAgeMs: 1,
+  rotateAgeMaxMs: 3,
+  rotateBytesMin: 2,
+  backoffMinMs: 1,
+  backoffMaxMs: 9,
+  patienceMs: 9
+}
 const input = { topic: 't', partition: 0, topicId: 'x', ...delays }
 const OFFSETS_MAX = 2
 const ATTEMPTS_MAX = 2
@@ -50,7 +57,8 @@ const endOf = (world: World) => world.entries.at(-1)?.to ?? 0
 const faults = {
   retryable: new Fault('store-unavailable', 'x', { retryable: true }),
   known: new Fault('log-corrupt', 'x'),
-  blocked: new Fault('publish-blocked', 'x')
+  blocked: new Fault('publish-blocked', 'x'),
+  deadly: new Fault('dead-letters-exceeded', 'x')
 }
 
 export function firstSituation(): Situation {
@@ -87,9 +95,11 @@ export function moves({ state, world }: Situation): Move[] {
   play('fetch faulted', { type: 'fetch.faulted', fault: new Fault('offset-out-of-range', 'x') })
   for (const timer of [
     'age.chain.work.running.intake.growing',
+    'furtherAge.chain.work.running.intake.small',
     'backoff.reopening',
     'patience.publishBlocked',
     'patience.dataLoss',
+    'patience.tooManyDead',
     'patience.held'
   ]) {
     const name = timer.slice(timer.lastIndexOf('.') + 1)
@@ -125,9 +135,11 @@ function builderMoves(world: World, play: Play): void {
     next: at,
     bytes: at - from,
     records: at - from,
+    files: 1,
     end: 9
   })
   play('builder faults', { type: 'builder.faulted', fault: faults.retryable })
+  play('too many dead letters', { type: 'builder.faulted', fault: faults.deadly })
   play('watermark moves', draft(next))
   play('caught up', { ...draft(next), end: next })
   if (!world.closed && next < OFFSETS_MAX) {

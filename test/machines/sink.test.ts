@@ -15,15 +15,20 @@ import {
   changesOf,
   type Holding,
   type PlacedPartition,
+  toClose,
   toRotate
 } from '../../src/machines/sink-chains.ts'
 import { doneOf, failedOf, walk } from '../support/walk.ts'
 
 const input = {
-  chain: { rotateAgeMs: 1, backoffMinMs: 1, backoffMaxMs: 1, patienceMs: 1 },
+  chain: {
+    ...{ rotateAgeMs: 1, rotateAgeMaxMs: 1, rotateBytesMin: 0 },
+    ...{ backoffMinMs: 1, backoffMaxMs: 1, patienceMs: 1 }
+  },
   membership: { group: 'g', instanceId: 'i', shards: 2, sessionTimeoutMs: 1 },
   fetcher: { cluster: {} as Cluster, budget: new ByteBudget(1) },
-  flow: { limitBytes: 100 }
+  flow: { limitBytes: 100 },
+  filesOpenMax: 10
 }
 
 const placed = (partition: number, topicId = 'id'): PlacedPartition => ({
@@ -66,6 +71,7 @@ function eventsOf(snapshot: AnyMachineSnapshot): EventObject[] {
     { type: 'membership.lost', fault: retryable } as EventObject,
     { type: 'offsets.settled' },
     { type: 'budget.changed', usedBytes: 90 } as EventObject,
+    { type: 'files.exceeded' },
     { type: 'xstate.after.backoff.sink.unproven' },
     { type: 'xstate.after.patience.sink.running.settling' },
     ...reportsOf(state)
@@ -148,11 +154,22 @@ test('slices go to the chain they were fetched for; those of a fetch that is ove
 
 test('the largest growing chunks are cut first, and only while chunks hold much of the budget', () => {
   const holding = (chain: string, growingBytes: number, leavingBytes = 0): Holding => ({
-    ...{ chain, growingBytes, leavingBytes }
+    ...{ chain, growingBytes, growingFiles: 0, leavingBytes }
   })
   expect(toRotate([holding('a', 20), holding('b', 30)], 100)).toEqual([])
   expect(toRotate([holding('a', 20), holding('b', 31)], 100)).toEqual(['b'])
   expect(toRotate([holding('a', 25), holding('b', 25), holding('c', 25)], 100)).toEqual(['a', 'b'])
   expect(toRotate([holding('a', 10), holding('b', 0, 60)], 100)).toEqual([])
   expect(toRotate([holding('a', 0)], 0)).toEqual([])
+})
+
+test('those with most files are cut first, and only while there are too many', () => {
+  const holding = (chain: string, growingFiles: number): Holding => ({
+    ...{ chain, growingFiles, growingBytes: 1, leavingBytes: 0 }
+  })
+  const holdings = [holding('a', 3), holding('b', 5), holding('c', 0), holding('d', 2)]
+  expect(toClose(holdings, 10)).toEqual([])
+  expect(toClose(holdings, 9)).toEqual(['b'])
+  expect(toClose(holdings, 5)).toEqual(['b', 'a'])
+  expect(toClose(holdings, 1)).toEqual(['b', 'a', 'd'])
 })

@@ -9,8 +9,10 @@ import type { TopicPartition } from '../kafka/topic-partition.ts'
 import type { RowDecoder } from '../rows/decoder.ts'
 import { fromTask } from '../task.ts'
 import type { Chunk } from './chunk.ts'
+import { DeadLetterLimit, type DeadLetterRate } from './dead-limit.ts'
 import { ChunkDraft, type DraftOptions, type Taken } from './draft.ts'
-import { compileTemplate } from './template.ts'
+import { Layout, type LayoutOptions } from './layout.ts'
+import type { OpenFiles } from './open-files.ts'
 
 export type BuilderInput = TopicPartition
 
@@ -42,16 +44,27 @@ export interface Draft {
   readonly next: number
   readonly bytes: number
   readonly records: number
+  /** Data files that are open. */
+  readonly files: number
   /** Last stable offset as last seen, -1 before the first fetch. */
   readonly end: number
 }
 
-export interface BuilderOptions {
+export interface BuilderOptions extends RowBinding {
   readonly budget: ByteBudget
-  /** Directory template: see `compileTemplate`. */
-  readonly template: string
+  /** Of the whole sink. */
+  readonly openFiles: OpenFiles
   /** A chunk that holds this much in memory takes nothing in until it is cut. */
   readonly rotateBytes: number
+}
+
+/** How records become rows, and where these go. */
+export interface RowBinding {
+  readonly layout: LayoutOptions
+  /** A chunk has at most so many records in its files, and at most so many data files. */
+  readonly rotateRecords: number
+  readonly filesMax: number
+  readonly deadLetters: DeadLetterRate | undefined
   readonly decoder: (input: BuilderInput) => RowDecoder
   readonly file: (columns: RowDecoder['columns']) => TableFile
 }
@@ -77,6 +90,18 @@ export function createBuilder(options: BuilderOptions) {
   )
 }
 
+/** What the drafts of one chain have in common. */
+export function draftOptions(options: RowBinding, { topic, partition }: BuilderInput): DraftOptions {
+  const { layout, filesMax, rotateRecords: recordsMax, deadLetters } = options
+  const decoder = options.decoder({ topic, partition })
+  return {
+    ...{ topic, partition, decoder, filesMax, recordsMax },
+    layout: new Layout(layout, decoder.columns, { topic, partition }),
+    file: () => options.file(decoder.columns),
+    deadLimit: deadLetters && new DeadLetterLimit(deadLetters)
+  }
+}
+
 /** Compressed bytes that are taken in before other work gets a turn. */
 const TURN_BYTES = 256 * 1024
 
@@ -100,6 +125,8 @@ class Builder {
   /** Credits of the draft; they grow with it. */
   #leases: Lease[] = []
   #leasedBytes = 0
+  /** Open files of the draft that the sink counts. */
+  #files = 0
   #draft: ChunkDraft | undefined
   /** Offset after the last slice that was accepted: the next one must begin there. */
   #expected = -1
@@ -120,11 +147,7 @@ class Builder {
     this.#options = options
     this.#report = report
     this.#fail = fail
-    const { topic, partition } = input
-    const directoryOf = compileTemplate(options.template, topic, partition)
-    const decoder = options.decoder(input)
-    const file = () => options.file(decoder.columns)
-    this.#draftOptions = { topic, partition, directoryOf, decoder, file }
+    this.#draftOptions = draftOptions(options, input)
   }
 
   obey(command: BuilderCommand): void {
@@ -132,6 +155,7 @@ class Builder {
       case 'begin':
         this.#drop()
         this.#expected = command.position
+        this.#draftOptions.deadLimit?.reset()
         this.#draft = new ChunkDraft(command.position, this.#draftOptions)
         return
       case 'append':
@@ -215,7 +239,7 @@ class Builder {
       if (dropped || header.count <= 0) draft.skip(header)
       else taken = draft.take(batch, header)
       if (taken !== 'all') work.cut = batch
-      if (taken === 'full' || draft.bytes >= this.#options.rotateBytes) {
+      if (taken === 'full' || draft.isFull || draft.bytes >= this.#options.rotateBytes) {
         this.#fill(draft)
         return 'more'
       }
@@ -266,17 +290,24 @@ class Builder {
 
   /** Counts what the draft holds beyond what was counted for it before. */
   #lease(draft: ChunkDraft | undefined): void {
+    this.#countFiles(draft?.files ?? 0)
     const more = (draft?.bytes ?? 0) - this.#leasedBytes
     if (more <= 0) return
     this.#leases.push(this.#options.budget.takeNow(more))
     this.#leasedBytes += more
   }
 
+  #countFiles(files: number): void {
+    if (files === this.#files) return
+    this.#options.openFiles.change(files - this.#files)
+    this.#files = files
+  }
+
   #reportDraft(): void {
     const draft = this.#draft
     if (draft === undefined) return
-    const { next, bytes, records } = draft
-    this.#report({ type: 'chunk.grew', next, bytes, records, end: this.#end })
+    const { next, bytes, records, files } = draft
+    this.#report({ type: 'chunk.grew', next, bytes, records, files, end: this.#end })
   }
 
   #fault(fault: Fault): void {
@@ -298,6 +329,7 @@ class Builder {
   }
 
   #releaseDraft(): void {
+    this.#countFiles(0)
     for (const lease of this.#leases.splice(0)) lease.release()
     this.#leasedBytes = 0
   }

@@ -2,26 +2,28 @@ import { createHash } from 'node:crypto'
 import type { BatchHeader } from '../../records/batch.ts'
 import { forEachRecord, type RecordCursor } from '../../records/record.ts'
 import type { TableFile } from '../files/table-file.ts'
-import type { RowDecoder } from '../rows/decoder.ts'
+import type { RowDecoder, RowSource } from '../rows/decoder.ts'
 import type { Chunk, ChunkFile } from './chunk.ts'
 import { deadLetterLine } from './dead-letter.ts'
-import { type DirectoryOf, isDatable } from './template.ts'
+import type { DeadLetterLimit } from './dead-limit.ts'
+import { isDatable, type Layout } from './layout.ts'
 
-export interface DraftOptions {
-  readonly topic: string
-  readonly partition: number
-  readonly directoryOf: DirectoryOf
+export interface DraftOptions extends RowSource {
+  readonly layout: Layout
   readonly decoder: RowDecoder
   /** A data file of the decoder's columns. */
   readonly file: () => TableFile
+  /** Data files at most: events whose times leap must not open a writer per hour of the past. */
+  readonly filesMax: number
+  /** Records in all files at most. */
+  readonly recordsMax: number
+  /** Outlives the draft. Undefined: any number of dead letters may come. */
+  readonly deadLimit: DeadLetterLimit | undefined
 }
 
-/** Files of one chunk at most: a topic whose timestamps leap must not open a writer per hour of the past. */
-const DIRECTORIES_MAX = 32
-
 /**
- * What `take` did with a batch: all of it; or it stopped at a record that belongs into one directory too many, the first of
- * the next chunk; or at one that the decoder cannot read yet.
+ * What `take` did with a batch: all of it; or it stopped at a record that is the first of the next chunk, because it is one
+ * too many, belongs into one file too many, or has other columns; or at one that the decoder cannot read yet.
  */
 export type Taken = 'all' | 'full' | 'pending'
 
@@ -34,6 +36,8 @@ interface Growing {
 export class ChunkDraft {
   readonly from: number
   readonly #options: DraftOptions
+  /** Those of every file in the chunk: an entry has one schema. */
+  #columns: RowDecoder['columns'] | undefined
   readonly #growing = new Map<string, Growing>()
   readonly #dead: Buffer[] = []
   readonly #deadTimes = new Times()
@@ -59,6 +63,16 @@ export class ChunkDraft {
     return this.#kept + this.#filtered + this.#dead.length
   }
 
+  /** Data files that are open. */
+  get files(): number {
+    return this.#growing.size
+  }
+
+  /** The next record belongs into the next chunk. */
+  get isFull(): boolean {
+    return this.#kept + this.#dead.length >= this.#options.recordsMax
+  }
+
   /** What it holds in memory. */
   get bytes(): number {
     let bytes = this.#deadBytes
@@ -66,7 +80,10 @@ export class ChunkDraft {
     return bytes
   }
 
-  /** Takes in a batch's records from `next` on, in order. Throws `batch-corrupt`; the draft is void then. */
+  /**
+   * Takes in a batch's records from `next` on, in order. Throws `batch-corrupt` and `dead-letters-exceeded`; the draft is
+   * void then.
+   */
   take(batch: Buffer, header: BatchHeader): Taken {
     let taken: Taken = 'all'
     forEachRecord(batch, (record) => {
@@ -105,18 +122,24 @@ export class ChunkDraft {
   }
 
   #takeRecord(record: RecordCursor): Taken {
-    const { decoder, directoryOf } = this.#options
+    if (this.isFull) return 'full'
+    const { decoder, layout, deadLimit } = this.#options
     const outcome = decoder.read(record)
     if (outcome === 'pending') return 'pending'
-    if (outcome === 'filtered') this.#filtered++
-    else if (outcome === 'row') {
-      const growing = this.#growingFor(directoryOf(record.timestamp))
+    if (outcome === 'row') {
+      const growing = this.#growingFor(layout.directoryOf(record.timestamp, decoder), decoder.columns)
       if (growing === undefined) return 'full'
       decoder.appendTo(growing.file)
       growing.file.endRow()
-      growing.times.add(record.timestamp)
+      growing.times.add(layout.timeMs)
       this.#kept++
-    } else this.#bury(record, outcome.reason)
+    } else if (outcome === 'filtered') this.#filtered++
+    else {
+      this.#bury(record, outcome.reason)
+      deadLimit?.countDead(record.offset, outcome.reason)
+      return 'all'
+    }
+    deadLimit?.countRow()
     return 'all'
   }
 
@@ -128,12 +151,15 @@ export class ChunkDraft {
     this.#deadTimes.add(record.timestamp)
   }
 
-  #growingFor(directory: string): Growing | undefined {
+  #growingFor(directory: string, columns: RowDecoder['columns']): Growing | undefined {
+    if (this.#columns !== columns && this.#columns !== undefined) return undefined
     if (this.#last?.directory === directory) return this.#last.growing
     let growing = this.#growing.get(directory)
     if (growing === undefined) {
-      if (this.#growing.size === DIRECTORIES_MAX) return undefined
-      growing = { file: this.#options.file(), times: new Times() }
+      const { file, filesMax } = this.#options
+      if (this.#growing.size >= filesMax) return undefined
+      this.#columns = columns
+      growing = { file: file(), times: new Times() }
       this.#growing.set(directory, growing)
     }
     this.#last = { directory, growing }

@@ -12,6 +12,7 @@ import {
   createBuilder
 } from '../../../src/actors/store/builder.ts'
 import type { Chunk } from '../../../src/actors/store/chunk.ts'
+import { OpenFiles } from '../../../src/actors/store/open-files.ts'
 import { Fault } from '../../../src/errors.ts'
 import { writeInt64 } from '../../../src/records/bytes.ts'
 import type { ColumnAppender, ColumnSink } from '../../../src/records/columns.ts'
@@ -100,8 +101,12 @@ function harness(options: Partial<BuilderOptions> = {}) {
   const reports: BuilderReport[] = []
   const builder = createBuilder({
     budget,
-    template: '{topic}/dt={date}/hour={hour}',
+    openFiles: new OpenFiles(100),
+    layout: { template: '{topic}/dt={date}/hour={hour}', timeColumn: undefined, timeWindow: undefined },
     rotateBytes: 1_000_000,
+    rotateRecords: 1_000,
+    filesMax: 32,
+    deadLetters: undefined,
     decoder: () => new LineDecoder(),
     file: lineFile,
     ...options
