@@ -7,6 +7,7 @@ import { healthCommand } from './health.ts'
 import { mirrorCommand } from './mirror.ts'
 import { offsetsCommand } from './offsets.ts'
 import { runCommand } from './run.ts'
+import { s3Command } from './s3.ts'
 
 /** What the commands see of the process and the terminal; only `main.ts` touches those themselves. */
 export interface Shell {
@@ -74,6 +75,7 @@ export function createProgram(context: CommandContext): Command {
   demoCommand(program, context)
   mirrorCommand(program, context)
   offsetsCommand(program, context)
+  s3Command(program, context)
   healthCommand(program, context)
   return program
 }

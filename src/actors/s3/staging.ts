@@ -5,6 +5,9 @@ import type { DataFile } from '../store/store.ts'
 import { answerOf } from './faults.ts'
 import { abortUpload, completeUpload, ENTRY_METADATA, PART_BYTES_MIN, uploadParts } from './multipart.ts'
 
+/** Where objects wait to be copied to their place, below the store's prefix. */
+export const STAGING = 'staging'
+
 /**
  * Publication without completing an upload: the whole object waits under a name where nobody looks for data, and is copied
  * to its place. A copy that is cut has happened or has not. That a completion survives being cut is sure of AWS only:

@@ -5,8 +5,7 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
-  type S3ClientConfig
+  type S3Client
 } from '@aws-sdk/client-s3'
 import type { S3StoreConfig } from '../../config.ts'
 import { Fault } from '../../errors.ts'
@@ -21,43 +20,23 @@ import type {
   PreparedFile,
   Store
 } from '../store/store.ts'
+import { AWS, clientOptions, createClient, onServer, type S3ClientOptions } from './client.ts'
 import { answerOf, s3Fault } from './faults.ts'
 import { abortUpload, completeUpload, ENTRY_METADATA, isUploadGone, uploadParts } from './multipart.ts'
-import { copyStaged, stage } from './staging.ts'
+import { copyStaged, STAGING, stage } from './staging.ts'
 
-export interface S3StoreOptions {
+export interface S3StoreOptions extends S3ClientOptions {
   readonly bucket: string
   /** Without slashes at its ends; empty for the bucket's root. */
   readonly prefix: string
-  readonly region: string
-  readonly endpoint?: string | undefined
-  readonly pathStyle: boolean
-  /** Absent: the SDK's own chain (environment, profile, web identity, instance). */
-  readonly credentials?: S3Credentials | undefined
-  readonly requestTimeoutMs?: number
-}
-
-export interface S3Credentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
 }
 
 /** The store that `[store.NAME]` with `type = "s3"` describes. */
 export function createS3Store(config: S3StoreConfig): S3Store {
-  const { accessKeyId, secretAccessKey, ...options } = config
-  const credentials = accessKeyId &&
-    secretAccessKey && { accessKeyId: accessKeyId.reveal(), secretAccessKey: secretAccessKey.reveal() }
-  return new S3Store({ ...options, credentials })
+  return new S3Store({ ...config, ...clientOptions(config) })
 }
 
-const CONNECT_TIMEOUT_MS = 5_000
-const REQUEST_TIMEOUT_MS = 30_000
 const READ_ATTEMPTS = 3
-
-/** What AWS calls itself in its answers' `Server`. */
-const AWS = 'AmazonS3'
-/** Objects that wait to be copied to their place. */
-const STAGING = 'staging'
 
 /**
  * A `Store` on S3 and what speaks its protocol. A file becomes visible by completing its multipart upload, which any
@@ -82,9 +61,8 @@ export class S3Store implements Store {
     this.#bucket = options.bucket
     this.#prefix = options.prefix === '' ? '' : `${options.prefix}/`
     this.uri = `s3://${options.bucket}/${options.prefix}`
-    const config = clientConfig(options)
-    this.#repeatable = new S3Client({ ...config, maxAttempts: READ_ATTEMPTS })
-    this.#once = new S3Client({ ...config, maxAttempts: 1 })
+    this.#repeatable = createClient(options, READ_ATTEMPTS)
+    this.#once = createClient(options, 1)
     for (const client of [this.#repeatable, this.#once]) {
       onServer(client, (server) => {
         this.#server = server
@@ -200,6 +178,18 @@ export class S3Store implements Store {
     throw await this.#unpublished(file, failure, signal)
   }
 
+  async proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
+    const { preparation, path } = file
+    if (preparation.type === 'multipart') await this.discard(preparation, signal)
+    else if (await this.stat(preparation.temporary, signal)) return false
+    // Only what is absent after that stays absent: a completion that was slow has landed by now or never will.
+    const found = await this.stat(path, signal)
+    if (found === undefined) return true
+    if (found.bytes === file.bytes && found.entryId === file.entryId) return false
+    const what = `${path} holds ${found.bytes} bytes of entry ${found.entryId ?? '(none)'}`
+    throw new Fault('publish-blocked', `${what}, expected ${file.bytes} of ${file.entryId}`)
+  }
+
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
     if (preparation.type === 'rename') return await this.remove(preparation.temporary, signal)
     const aborted = abortUpload(this.#repeatable, this.#bucket, preparation, signal)
@@ -265,49 +255,9 @@ export class S3Store implements Store {
   }
 }
 
-function clientConfig(options: S3StoreOptions): S3ClientConfig {
-  const { region, endpoint, pathStyle, credentials, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
-  return {
-    region,
-    forcePathStyle: pathStyle,
-    // Stores that are not AWS refuse checksums nobody asked for.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: requestTimeoutMs,
-      // Silence in the middle of an answer: the other limit ends with its headers.
-      socketTimeout: requestTimeoutMs,
-      throwOnRequestTimeout: true
-    },
-    ...(endpoint !== undefined && { endpoint }),
-    ...(credentials !== undefined && { credentials })
-  }
-}
-
 /** A store that says plainly that it cannot do conditional writes. */
 function withoutConditions(error: unknown, uri: string): Fault | undefined {
   if (answerOf(error).status !== 501) return undefined
   const what = `${uri} does not implement conditional writes (If-None-Match): exactly-once delivery needs them`
   return new Fault('store-without-conditional-writes', what, { cause: error })
-}
-
-/** Tells the name that a server gives itself in its answers. */
-function onServer(client: S3Client, told: (server: string) => void): void {
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args)
-      const server = serverOf(result.response)
-      if (server !== undefined) told(server)
-      return result
-    },
-    { step: 'deserialize', name: 'causeway-server' }
-  )
-}
-
-function serverOf(response: unknown): string | undefined {
-  if (typeof response !== 'object' || response === null || !('headers' in response)) return undefined
-  const { headers } = response
-  if (typeof headers !== 'object' || headers === null || !('server' in headers)) return undefined
-  return String(headers.server)
 }
