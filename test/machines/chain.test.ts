@@ -124,6 +124,28 @@ test('offsets that Kafka no longer has are a state with their range, never a jum
   expect(world.entries).toEqual([])
 })
 
+test('a chunk that is old but small waits for more, until it is worth its files or too old', () => {
+  const intakeOf = (names: readonly string[]) => playThrough(names).state.value
+  const small = [...opened, 'grows', 'age.chain.work.running.intake.growing']
+  expect(intakeOf(small)).toMatchObject({ work: { running: { intake: 'small' } } })
+  for (const end of ['grows', 'furtherAge.chain.work.running.intake.small', 'rotate', 'filled', 'drain']) {
+    expect(intakeOf([...small, end]), end).toMatchObject({ work: { running: { intake: 'cutting' } } })
+  }
+  expect(intakeOf([...opened, 'grows', 'grows', 'age.chain.work.running.intake.growing'])).toMatchObject({
+    work: { running: { intake: 'cutting' } }
+  })
+})
+
+test('too many dead letters are a state of its own: nothing of the chunk is kept, and it is read again', () => {
+  const stopped = [...opened, 'grows', 'too many dead letters']
+  const { state, world } = playThrough(stopped)
+  expect(state.value).toMatchObject({ work: 'tooManyDead' })
+  expect(state.context.fault?.code).toBe('dead-letters-exceeded')
+  expect(world).toMatchObject({ entries: [], prepared: [], builder: undefined })
+  const again = playThrough([...stopped, 'patience.tooManyDead', 'opened'])
+  expect(again.state.context.position).toBe(0)
+})
+
 test('drain publishes what was taken in, then ends', () => {
   const { state, world } = playThrough([
     ...opened,

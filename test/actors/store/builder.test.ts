@@ -25,13 +25,17 @@ const HOUR_MS = 3_600_000
  * until `ready` was awaited.
  */
 class LineDecoder implements RowDecoder {
-  readonly columns = [{ name: 'line', type: 'string', nullable: false }] as const
+  readonly #columns = [{ name: 'line', type: 'string', nullable: false }] as const
   readonly #isReady: () => Promise<void>
   #line = ''
   #answered = false
 
   constructor(isReady: () => Promise<void> = () => Promise.resolve()) {
     this.#isReady = isReady
+  }
+
+  get columns(): RowDecoder['columns'] {
+    return this.#columns
   }
 
   read(record: RecordCursor): Outcome {
@@ -412,3 +416,78 @@ test('a chunk that is thrown away while its decoder waits leaves no fault behind
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+test('a chunk has at most so many records, and the next one begins in the middle of a batch', async () => {
+  const h = harness({ rotateRecords: 3 })
+  h.begin(0)
+  h.append([
+    { base: 0, values: ['a', '-', '!b'] },
+    { base: 3, values: ['c', 'd', '-', 'e', 'f', 'g'] }
+  ])
+  const filled = () => h.reports.filter(({ type }) => type === 'chunk.filled').length
+  await h.until(() => filled() === 1)
+  expect(await h.cut()).toMatchObject({ from: 0, to: 4, counts: { read: 4, kept: 2, filtered: 1, dead: 1 } })
+  await h.until(() => filled() === 2)
+  expect(await h.cut()).toMatchObject({ from: 4, to: 8, counts: { read: 4, kept: 3, filtered: 1, dead: 0 } })
+  await h.grewTo(9)
+  expect(text(await h.cut(), 'data')).toEqual(['8:g\n'])
+})
+
+test('rows of other columns are a chunk of their own', async () => {
+  class ChangingDecoder extends LineDecoder {
+    override get columns(): RowDecoder['columns'] {
+      return this.value().includes('new') ? changed : unchanged
+    }
+  }
+  const column = { name: 'line', type: 'string', nullable: false } as const
+  const [unchanged, changed] = [[column] as const, [column] as const]
+  const opened: unknown[] = []
+  const file = (columns: unknown) => {
+    opened.push(columns)
+    return lineFile()
+  }
+  const h = harness({ decoder: () => new ChangingDecoder(), file })
+  h.begin(0)
+  h.append([{ base: 0, values: ['a', ['b', HOUR_MS], 'new', '!', 'new'] }])
+  await h.until(() => h.reports.some(({ type }) => type === 'chunk.filled'))
+  expect(await h.cut()).toMatchObject({ from: 0, to: 2 })
+  await h.grewTo(5)
+  expect(await h.cut()).toMatchObject({ from: 2, to: 5, counts: { kept: 2, dead: 1 } })
+  expect(opened.map((columns) => columns === changed)).toEqual([false, false, true])
+})
+
+test('open files are counted while they grow, and those over the limit are told', async () => {
+  const openFiles = new OpenFiles(2)
+  const told: number[] = []
+  openFiles.onExceeded((open) => told.push(open))
+  const h = harness({ openFiles })
+  h.begin(0)
+  h.append([{ base: 0, values: ['a', ['b', HOUR_MS]] }])
+  await h.grewTo(2)
+  expect([openFiles.open, told]).toEqual([2, []])
+  h.append([{ base: 2, values: [['c', 2 * HOUR_MS]] }])
+  await h.grewTo(3)
+  expect([openFiles.open, told]).toEqual([3, [3]])
+  await h.cut()
+  expect(openFiles.open).toBe(0)
+  h.append([{ base: 3, values: ['d'] }])
+  await h.grewTo(4)
+  expect(openFiles.open).toBe(1)
+  h.actor.stop()
+  expect(openFiles.open).toBe(0)
+})
+
+test('one dead letter too many is a fault that nothing of the chunk survives, until reading begins anew', async () => {
+  const h = harness({ deadLetters: { max: 1, among: 3 } })
+  h.begin(0)
+  h.append([{ base: 0, values: ['!', 'a', 'b', '!', 'c', '!', 'd'] }])
+  await h.until(() => h.reports.some(({ type }) => type === 'builder.faulted'))
+  expect(h.reports).toMatchObject([
+    { type: 'builder.faulted', fault: { code: 'dead-letters-exceeded', retryable: false } }
+  ])
+  expect(h.budget.usedBytes).toBe(0)
+  h.begin(4)
+  h.append([{ base: 0, values: ['!', 'a', 'b', '!', 'c', '!', 'd'] }])
+  await h.until(() => h.reports.some(({ type }) => type === 'chunk.grew'))
+  expect(await h.cut()).toMatchObject({ from: 4, to: 7, counts: { kept: 2, dead: 1 } })
+})
