@@ -40,6 +40,13 @@ declare module 'parquetjs-lite/gen-nodejs/parquet_types.js' {
     data_page_offset: number
     dictionary_page_offset?: number
     statistics: Statistics
+    encoding_stats?: PageEncodingStats[]
+  }
+
+  export interface PageEncodingStats {
+    page_type: number
+    encoding: number
+    count: number
   }
 
   export interface ColumnChunk {
@@ -126,6 +133,7 @@ declare module 'parquetjs-lite/gen-nodejs/parquet_types.js' {
     readonly LogicalType: Struct<LogicalType>
     readonly MilliSeconds: new () => object
     readonly OffsetIndex: Struct<OffsetIndex>
+    readonly PageEncodingStats: Struct<PageEncodingStats>
     readonly PageHeader: Struct<PageHeader>
     readonly PageLocation: Struct<PageLocation>
     readonly RowGroup: Struct<RowGroup>

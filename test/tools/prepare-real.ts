@@ -4,6 +4,7 @@ import { hasKafka, kafkaLibraries, oldestKafka } from '../real/kafka.ts'
 import { hasMinio, minioBinary } from '../real/minio.ts'
 import { hasMirrorMaker, mirrorMakerLibraries } from '../real/mirrormaker.ts'
 import { hasMoto, motoPackages } from '../real/moto.ts'
+import { hasParquetMr, prepareParquetMr } from '../real/parquet-mr.ts'
 import { prepareTranslateOffsets } from '../real/translate-offsets.ts'
 import { hasVersitygw, versitygwBinary } from '../real/versitygw.ts'
 
@@ -14,3 +15,4 @@ if (hasVersitygw) await versitygwBinary()
 if (hasMirrorMaker) await mirrorMakerLibraries()
 if (hasMirrorMaker) await prepareTranslateOffsets()
 if (hasMoto) await motoPackages()
+if (hasParquetMr) await prepareParquetMr()

@@ -1,12 +1,28 @@
 import { crc32 } from 'node:zlib'
-import thrift, { type ColumnChunk, type Statistics } from 'parquetjs-lite/gen-nodejs/parquet_types.js'
+import thrift, {
+  type ColumnChunk,
+  type LogicalType,
+  type PageEncodingStats,
+  type Statistics
+} from 'parquetjs-lite/gen-nodejs/parquet_types.js'
 import util from 'parquetjs-lite/lib/util.js'
 import { boundaryOrder, encoding, type PageCodec, pageType } from './format.ts'
+
+const NOTHING = Buffer.alloc(0)
 
 /** The least and the greatest value of a page or a chunk, in PLAIN encoding without a length. */
 export interface Bounds {
   readonly min: Buffer
   readonly max: Buffer
+  /** Whether it is a value, and not only below, or above, all of them. */
+  readonly isMinExact: boolean
+  readonly isMaxExact: boolean
+}
+
+export type CompareBounds = (left: Buffer, right: Buffer) => number
+
+export function exactBounds(min: Buffer, max: Buffer): Bounds {
+  return { min, max, isMinExact: true, isMaxExact: true }
 }
 
 export interface DataPage {
@@ -15,7 +31,7 @@ export interface DataPage {
   readonly rows: number
   readonly nulls: number
   readonly encoding: number
-  /** Undefined when no value is in the page, or when bounds are not kept by page. */
+  /** Undefined when no value is in the page, or when its values have no bounds: see `ColumnBuilder`. */
   readonly bounds: Bounds | undefined
 }
 
@@ -36,8 +52,9 @@ export interface FinishedChunk {
 export interface ChunkFacts {
   readonly name: string
   readonly physical: number
+  readonly logical: LogicalType | undefined
   readonly statistics: Statistics
-  readonly comparePages: ((left: Buffer, right: Buffer) => number) | undefined
+  readonly compareBounds: CompareBounds
 }
 
 /** Gathers the pages of one column in one row group. */
@@ -93,13 +110,14 @@ export class ChunkBuilder {
       total_uncompressed_size: this.#uncompressedBytes,
       total_compressed_size: this.bytes,
       data_page_offset: dataOffset,
-      statistics: facts.statistics
+      statistics: facts.statistics,
+      encoding_stats: this.#encodingStats()
     })
     if (this.#dictionary.length > 0) metadata.dictionary_page_offset = offset
     return {
       parts: [...this.#dictionary, ...this.#parts],
       metadata: new thrift.ColumnChunk({ file_offset: offset, meta_data: metadata }),
-      columnIndex: facts.comparePages && this.#columnIndex(facts.comparePages),
+      columnIndex: this.#columnIndex(facts),
       offsetIndex: this.#offsetIndex(dataOffset)
     }
   }
@@ -130,27 +148,50 @@ export class ChunkBuilder {
     return util.serializeThrift(new thrift.OffsetIndex({ page_locations: locations }))
   }
 
+  /** Tells readers that prune by dictionary whether it holds all values of the chunk. */
+  #encodingStats(): PageEncodingStats[] {
+    const counts = new Map<number, number>()
+    for (const { page } of this.#pages) counts.set(page.encoding, (counts.get(page.encoding) ?? 0) + 1)
+    const data = [...counts].map(([of, count]) => ({ page_type: pageType.data, encoding: of, count }))
+    const dictionary = { page_type: pageType.dictionary, encoding: encoding.plain, count: 1 }
+    const all = this.#dictionary.length > 0 ? [dictionary, ...data] : data
+    return all.map((one) => new thrift.PageEncodingStats(one))
+  }
+
   /**
-   * Bounds by page; undefined when a page has none. The format would have empty bounds for a page of nulls, at which
-   * hyparquet fails, so a column with such a page goes without.
+   * Bounds by page; undefined when a page has values and no bounds. Of a page of nulls the bounds are empty, as the format
+   * wants it, at which hyparquet fails if the column is of timestamps: these go without.
    */
-  #columnIndex(compare: (left: Buffer, right: Buffer) => number): Buffer | undefined {
+  #columnIndex({ logical, compareBounds }: ChunkFacts): Buffer | undefined {
     const pages = this.#pages.map(({ page }) => page)
-    const bounds = pages.flatMap((page) => page.bounds ?? [])
-    if (bounds.length < pages.length) return undefined
-    const rising = bounds.every((own, index) => {
-      const previous = bounds[index - 1]
-      return !previous || (compare(previous.min, own.min) <= 0 && compare(previous.max, own.max) <= 0)
-    })
+    const isNull = (page: FinishedPage['page']) => page.nulls === page.rows
+    const isTimestamp = Boolean(logical?.TIMESTAMP)
+    if (pages.some((page) => page.bounds === undefined && (isTimestamp || !isNull(page)))) {
+      return undefined
+    }
     const index = new thrift.ColumnIndex({
-      null_pages: pages.map(() => false),
-      min_values: bounds.map(({ min }) => min),
-      max_values: bounds.map(({ max }) => max),
-      boundary_order: rising ? boundaryOrder.ascending : boundaryOrder.unordered,
+      null_pages: pages.map(isNull),
+      min_values: pages.map(({ bounds }) => bounds?.min ?? NOTHING),
+      max_values: pages.map(({ bounds }) => bounds?.max ?? NOTHING),
+      boundary_order: orderOf(
+        pages.flatMap(({ bounds }) => bounds ?? []),
+        compareBounds
+      ),
       null_counts: pages.map(({ nulls }) => nulls)
     })
     return util.serializeThrift(index)
   }
+}
+
+function orderOf(bounds: readonly Bounds[], compare: CompareBounds): number {
+  const follows = (sign: 1 | -1) =>
+    bounds.every((own, index) => {
+      const previous = bounds[index - 1]
+      if (previous === undefined) return true
+      return compare(previous.min, own.min) * sign <= 0 && compare(previous.max, own.max) * sign <= 0
+    })
+  if (follows(1)) return boundaryOrder.ascending
+  return follows(-1) ? boundaryOrder.descending : boundaryOrder.unordered
 }
 
 function lengthOf(parts: readonly Buffer[]): number {

@@ -29,6 +29,18 @@ export class Dictionary {
     return -1
   }
 
+  /** Of all its buffers. */
+  get bytes(): number {
+    const { page } = this
+    return page.bytes.length + this.#starts.byteLength + this.#hashes.byteLength + this.#table.byteLength
+  }
+
+  /** Forgets all but the first values; it must not be asked for an index afterwards. */
+  cutTo(size: number): void {
+    this.page.length = size === 0 ? 0 : this.endOf(size - 1)
+    this.size = size
+  }
+
   startOf(index: number): number {
     return this.#starts[index]! + 4
   }

@@ -8,7 +8,10 @@ import { compressRaw } from '../../records/snappy.ts'
 export const encoding = { plain: 0, rle: 3, rleDictionary: 8 } as const
 export const pageType = { data: 0, dictionary: 2 } as const
 export const repetition = { required: 0, optional: 1 } as const
-export const boundaryOrder = { unordered: 0, ascending: 1 } as const
+export const boundaryOrder = { unordered: 0, ascending: 1, descending: 2 } as const
+
+/** A page has at most so many rows. */
+export const PAGE_ROWS = 20_000
 
 export interface PhysicalType {
   readonly physical: ColumnMetaData['type']
@@ -22,6 +25,8 @@ export const types: Readonly<Record<ColumnType, PhysicalType>> = {
   boolean: { physical: 0 },
   int32: { physical: 1 },
   int64: { physical: 2 },
+  double: { physical: 5 },
+  binary: { physical: 6 },
   string: { physical: 6, converted: 0, logical: new thrift.LogicalType({ STRING: new thrift.StringType() }) },
   timestamp: {
     physical: 2,

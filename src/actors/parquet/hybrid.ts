@@ -8,6 +8,11 @@ import type { GrowingBytes } from '../../records/growing.ts'
 
 const GROUP = 8
 
+/** Bits of an index into so many values; readers do not expect none. */
+export function widthOf(values: number): number {
+  return Math.max(1, 32 - Math.clz32(values - 1))
+}
+
 /** Appends the encoding of `values[0, count)`, each below 2^width; width is 1 to 24. */
 export function encodeHybrid(
   values: Uint8Array | Uint32Array,

@@ -1,47 +1,48 @@
 // biome-ignore-all lint/style/noNonNullAssertion: indexes are bounded by the number of values
-import type { Bounds } from './chunk.ts'
-import { ColumnBuilder, type PageValues } from './column.ts'
+import type { ColumnSpec } from '../../records/columns.ts'
+import { ColumnBuilder, type PageValues, type Table } from './column.ts'
 import { Dictionary } from './dictionary.ts'
 import { encoding } from './format.ts'
-import { encodeHybrid } from './hybrid.ts'
+import { encodeHybrid, widthOf } from './hybrid.ts'
 import { appendByteArray, newPageBytes } from './plain.ts'
+import { scratch } from './scratch.ts'
 import { StringBounds } from './string-bounds.ts'
 
 /** A page is closed when its values have so many bytes; one value may have more. */
 const PAGE_BYTES = 1024 * 1024
 const DICTIONARY_BYTES_MAX = 1024 * 1024
-/** After so many values a dictionary must have paid: not more than half of them distinct. */
-const TRIAL_VALUES = 1000
-const DISTINCT_MAX = 0.5
+/** A page's indexes and the new entries of the dictionary, against its plain values. */
+const DICTIONARY_SHARE_MAX = 0.9
 
 /**
- * Strings begin each row group as indexes into a dictionary and fall back to plain values when that does not pay. Plain
- * from the start of a chunk, if no page has been closed by then; else the pages before keep their dictionary.
+ * string and binary. Each row group begins with indexes into a dictionary. When a page is full, or the dictionary is, it is
+ * known whether that pays: if not, the values of this page are written plain, and so are all that follow.
  */
 export class StringColumn extends ColumnBuilder {
-  protected override readonly compareBounds = undefined
+  protected override readonly compareBounds = Buffer.compare
   #dictionary: Dictionary | undefined = new Dictionary()
   #isPlain = false
-  /** Values of the open page: indexes, or themselves. */
+  /** Values of the open page while they are indexes, and what they would have in bytes. */
   #indexes = new Uint32Array(64)
   #count = 0
+  #indexedBytes = 0
+  /** The dictionary's values, and their bytes, when the page was opened. */
+  #knownValues = 0
+  #knownBytes = 0
   readonly #plain = newPageBytes()
-  readonly #packed = newPageBytes()
-  /** Values of this row group while it uses a dictionary. */
-  #seen = 0
-  readonly #bounds = new StringBounds()
+  readonly #bounds: StringBounds
   #lastString = ''
   #lastBytes = Buffer.alloc(0)
 
+  constructor(spec: ColumnSpec, table: Table) {
+    super(spec, table)
+    this.#bounds = new StringBounds(spec.type === 'string')
+  }
+
   override appendBytes(buffer: Buffer, start: number, end: number): void {
-    if (!this.#isPlain && this.#addIndex(buffer, start, end)) {
-      this.endValue()
-      if (!this.#dictionaryPays()) this.#leaveDictionary()
-    } else {
-      this.#addPlain(buffer, start, end)
-      this.endValue()
-      if (this.#plain.length > PAGE_BYTES) this.closePage()
-    }
+    if (this.#isPlain || !this.#addIndex(buffer, start, end)) this.#addPlain(buffer, start, end)
+    this.endValue()
+    if (this.#isPlain ? this.#plain.length > PAGE_BYTES : this.#isDictionaryFull()) this.closePage()
   }
 
   override appendString(value: string): void {
@@ -56,39 +57,39 @@ export class StringColumn extends ColumnBuilder {
     return this.#plain.length + this.#count * 2 + (this.#dictionary?.page.length ?? 0)
   }
 
-  protected override takeValues(): PageValues {
-    if (this.#isPlain) {
-      const body = this.#plain.view()
-      this.#plain.length = 0
-      return { encoding: encoding.plain, body, bounds: undefined }
-    }
-    const packed = this.#packed
-    const width = Math.max(1, 32 - Math.clz32((this.#dictionary?.size ?? 1) - 1))
-    packed.bytes[0] = width
-    packed.length = 1
-    encodeHybrid(this.#indexes, this.#count, width, packed)
-    this.#count = 0
-    return { encoding: encoding.rleDictionary, body: packed.view(), bounds: undefined }
+  protected override heldBytes(): number {
+    return this.#plain.bytes.length + this.#indexes.byteLength + (this.#dictionary?.bytes ?? 0)
   }
 
-  protected override finishValues(): Bounds | undefined {
+  protected override takeValues(): PageValues {
+    const packed = this.#isPlain ? undefined : this.#packed()
+    const body = packed ?? this.#plain.view()
+    this.#plain.length = 0
+    this.#count = 0
+    this.#indexedBytes = 0
+    const bounds = this.#bounds.take()
+    return { encoding: packed === undefined ? encoding.plain : encoding.rleDictionary, body, bounds }
+  }
+
+  protected override finishValues(): void {
     const dictionary = this.#dictionary
     if (dictionary !== undefined && dictionary.size > 0) {
       this.chunk.addDictionary(dictionary.page.view(), dictionary.size)
-      for (let index = 0; index < dictionary.size; index++) {
-        this.#bounds.add(dictionary.page.bytes, dictionary.startOf(index), dictionary.endOf(index))
-      }
     }
     this.#dictionary = new Dictionary()
+    this.#knownValues = 0
+    this.#knownBytes = 0
     this.#isPlain = false
-    this.#seen = 0
-    return this.#bounds.take()
+  }
+
+  #isDictionaryFull(): boolean {
+    return this.#dictionary!.page.length > DICTIONARY_BYTES_MAX
   }
 
   #addIndex(buffer: Buffer, start: number, end: number): boolean {
-    const index = this.#dictionary?.indexOf(buffer, start, end) ?? -1
+    const index = this.#dictionary!.indexOf(buffer, start, end)
     if (index < 0) {
-      this.#leaveDictionary()
+      this.#unpack()
       return false
     }
     if (this.#count === this.#indexes.length) {
@@ -97,7 +98,7 @@ export class StringColumn extends ColumnBuilder {
       this.#indexes = larger
     }
     this.#indexes[this.#count++] = index
-    this.#seen++
+    this.#indexedBytes += end - start + 4
     return true
   }
 
@@ -106,28 +107,46 @@ export class StringColumn extends ColumnBuilder {
     this.#bounds.add(buffer, start, end)
   }
 
-  /** Looked at after the trial and after each page. */
-  #dictionaryPays(): boolean {
-    const { page, size } = this.#dictionary!
-    if (page.length > DICTIONARY_BYTES_MAX) return false
-    const due = this.#seen === TRIAL_VALUES || this.pageRows === 0
-    return !due || this.#seen < TRIAL_VALUES || size <= this.#seen * DISTINCT_MAX
+  /** The open page as indexes, if that pays; else its values are plain afterwards. */
+  #packed(): Buffer | undefined {
+    const dictionary = this.#dictionary!
+    const { packed } = scratch
+    const width = widthOf(dictionary.size)
+    packed.room(1)[0] = width
+    packed.length = 1
+    encodeHybrid(this.#indexes, this.#count, width, packed)
+    const added = dictionary.page.length - this.#knownBytes
+    if (packed.length + added >= this.#indexedBytes * DICTIONARY_SHARE_MAX) {
+      this.#unpack()
+      return undefined
+    }
+    this.#boundIndexed(dictionary)
+    this.#knownValues = dictionary.size
+    this.#knownBytes = dictionary.page.length
+    this.#isPlain = this.#isDictionaryFull()
+    return packed.view()
   }
 
-  #leaveDictionary(): void {
-    const dictionary = this.#dictionary!
-    if (this.chunk.pages > 0) {
-      this.closePage()
-      this.#isPlain = true
-      return
+  #boundIndexed(dictionary: Dictionary): void {
+    const isBounded = new Uint8Array(dictionary.size)
+    for (let at = 0; at < this.#count; at++) {
+      const index = this.#indexes[at]!
+      if (isBounded[index] === 1) continue
+      isBounded[index] = 1
+      this.#bounds.add(dictionary.page.bytes, dictionary.startOf(index), dictionary.endOf(index))
     }
-    this.#isPlain = true
-    this.#dictionary = undefined
+  }
+
+  /** Makes the open page plain, and all that follow; what only it had in the dictionary leaves that. */
+  #unpack(): void {
+    const dictionary = this.#dictionary!
     for (let at = 0; at < this.#count; at++) {
       const index = this.#indexes[at]!
       this.#addPlain(dictionary.page.bytes, dictionary.startOf(index), dictionary.endOf(index))
     }
     this.#count = 0
-    if (this.#plain.length > PAGE_BYTES) this.closePage()
+    this.#isPlain = true
+    if (this.#knownValues === 0) this.#dictionary = undefined
+    else dictionary.cutTo(this.#knownValues)
   }
 }

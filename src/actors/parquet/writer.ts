@@ -3,13 +3,15 @@ import util from 'parquetjs-lite/lib/util.js'
 import { Fault } from '../../errors.ts'
 import type { ColumnSink, ColumnSpec } from '../../records/columns.ts'
 import type { FinishedChunk } from './chunk.ts'
-import type { ColumnBuilder } from './column.ts'
-import { type PageCodec, type PageCodecName, pageCodecs, repetition, types } from './format.ts'
-import { BooleanColumn, Int32Column, Int64Column } from './numbers.ts'
+import type { ColumnBuilder, Table } from './column.ts'
+import { type PageCodecName, pageCodecs, repetition, types } from './format.ts'
+import { BooleanColumn, DoubleColumn, Int32Column, Int64Column } from './numbers.ts'
 import { StringColumn } from './strings.ts'
 
 const MAGIC = Buffer.from('PAR1')
 const ROW_GROUP_BYTES = 64 * 1024 * 1024
+/** Smaller row groups are counted after each row, others when a page is closed, which is at most some MiB later. */
+const COUNTED_BYTES = 1024 * 1024
 /** Name and version as parquet-mr parses them. */
 const CREATED_BY = 'causeway version 0.1.0'
 
@@ -24,8 +26,8 @@ export interface ParquetOptions {
 
 /**
  * A Parquet file of flat columns, built in memory from column values: for each row one append on every column, then
- * `endRow`. Pages are version 1 and carry CRCs; strings have a dictionary while it pays; chunks have bounds and null
- * counts, and the file has an offset index, and a column index for what is no string and has no page of nulls alone.
+ * `endRow`. Pages are version 1 and carry CRCs; columns have a dictionary while it pays; chunks have bounds and null
+ * counts, and the file has an offset and a column index.
  */
 export class ParquetWriter implements ColumnSink {
   readonly columns: readonly ColumnBuilder[]
@@ -37,43 +39,47 @@ export class ParquetWriter implements ColumnSink {
   readonly #chunks: FinishedChunk[] = []
   /** Where the next part begins in the file. */
   #offset = MAGIC.length
-  #rows = 0
+  readonly #table: Table
   #groupRows = 0
-  #groupBytes = 0
+  /** Of `table.pages`, when the row group's bytes were last counted. */
+  #pages = 0
   #finished = false
 
   constructor(columns: readonly ColumnSpec[], options: ParquetOptions) {
     this.#options = options
     this.#rowGroupBytes = options.rowGroupBytes ?? ROW_GROUP_BYTES
-    this.columns = columns.map((spec) => columnFor(spec, pageCodecs[options.codec]))
+    const table = { codec: pageCodecs[options.codec], rows: 0, values: 0, pages: 0 }
+    this.#table = table
+    this.columns = columns.map((spec) => columnFor(spec, table))
   }
 
   get rows(): number {
-    return this.#rows
+    return this.#table.rows
   }
 
   /** About what the file would have if it were finished now, more while pages wait for their compression. */
   get bytes(): number {
-    return this.#offset + this.#groupBytes
+    return this.#offset + this.#groupBytes()
+  }
+
+  /** What it holds in memory, buffers that are not full included. */
+  get memoryBytes(): number {
+    return this.columns.reduce((sum, column) => sum + column.memoryBytes, this.#offset)
   }
 
   /** Call once every column has its value; throws `row-incomplete` when one has not. */
   endRow(): void {
     if (this.#finished) throw new Fault('writer-finished', 'a finished Parquet file takes no rows')
-    this.#rows++
+    const table = this.#table
+    table.rows++
     this.#groupRows++
-    let bytes = 0
-    for (const column of this.columns) {
-      if (column.rows !== this.#rows) {
-        throw new Fault(
-          'row-incomplete',
-          `column ${column.spec.name} has ${column.rows} values in ${this.#rows} rows`
-        )
-      }
-      bytes += column.bytes
+    // No column takes two values in a row, so each has one when there are as many.
+    if (table.values !== table.rows * this.columns.length) {
+      throw new Fault('row-incomplete', `row ${table.rows} has no value for some column`)
     }
-    this.#groupBytes = bytes
-    if (bytes >= this.#rowGroupBytes) this.#endRowGroup()
+    if (table.pages === this.#pages && this.#rowGroupBytes >= COUNTED_BYTES) return
+    this.#pages = table.pages
+    if (this.#groupBytes() >= this.#rowGroupBytes) this.#endRowGroup()
   }
 
   /** The whole file, in parts to be written one after another. The writer is of no use afterwards. */
@@ -112,7 +118,10 @@ export class ParquetWriter implements ColumnSink {
     }
     this.#rowGroups.push(new thrift.RowGroup({ columns, total_byte_size: bytes, num_rows: this.#groupRows }))
     this.#groupRows = 0
-    this.#groupBytes = 0
+  }
+
+  #groupBytes(): number {
+    return this.columns.reduce((sum, column) => sum + column.bytes, 0)
   }
 
   #footer(): Buffer {
@@ -123,7 +132,7 @@ export class ParquetWriter implements ColumnSink {
         new thrift.SchemaElement({ name: 'schema', num_children: specs.length }),
         ...specs.map(schemaElement)
       ],
-      num_rows: this.#rows,
+      num_rows: this.#table.rows,
       row_groups: this.#rowGroups,
       created_by: this.#options.createdBy ?? CREATED_BY,
       column_orders: specs.map(() => new thrift.ColumnOrder({ TYPE_ORDER: new thrift.TypeDefinedOrder() }))
@@ -141,17 +150,20 @@ export class ParquetWriter implements ColumnSink {
   }
 }
 
-function columnFor(spec: ColumnSpec, codec: PageCodec): ColumnBuilder {
+function columnFor(spec: ColumnSpec, table: Table): ColumnBuilder {
   switch (spec.type) {
     case 'string':
-      return new StringColumn(spec, codec)
+    case 'binary':
+      return new StringColumn(spec, table)
     case 'int32':
-      return new Int32Column(spec, codec)
+      return new Int32Column(spec, table)
     case 'int64':
     case 'timestamp':
-      return new Int64Column(spec, codec)
+      return new Int64Column(spec, table)
+    case 'double':
+      return new DoubleColumn(spec, table)
     case 'boolean':
-      return new BooleanColumn(spec, codec)
+      return new BooleanColumn(spec, table)
   }
 }
 

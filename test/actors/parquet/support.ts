@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { type ParquetOptions, ParquetWriter } from '../../../src/actors/parquet/writer.ts'
 import type { ColumnAppender, ColumnSpec } from '../../../src/records/columns.ts'
 
-export type Value = string | bigint | number | boolean | null
+export type Value = string | Buffer | bigint | number | boolean | null
 export type Row = readonly Value[]
 
-/** A table to be written; int64 are bigints, timestamps milliseconds. */
+/** A table to be written; int64 are bigints, timestamps milliseconds, binary values buffers. */
 export interface Table {
   readonly columns: readonly ColumnSpec[]
   readonly rows: readonly Row[]
@@ -26,6 +26,7 @@ function append(column: ColumnAppender, { type }: ColumnSpec, value: Value): voi
   else if (typeof value === 'bigint')
     column.appendInt64(Number(value >> 32n), Number(BigInt.asIntN(32, value)))
   else if (typeof value === 'number') column.appendNumber(value)
+  else if (typeof value === 'object') column.appendBytes(value, 0, value.length)
   else if (type === 'string') {
     const bytes = Buffer.from(`<${value}>`)
     if (value.length % 2 === 0) column.appendBytes(bytes, 1, bytes.length - 1)
@@ -33,10 +34,28 @@ function append(column: ColumnAppender, { type }: ColumnSpec, value: Value): voi
   }
 }
 
+/** Strings about as long as the longest bounds, whose heads are equal, or at the end of what UTF-8 can say. */
+const longText = fc
+  .tuple(
+    fc.constantFrom('a', 'é', '\u{7f}', '\u{7ff}', '\ud7ff', '\uffff', '😀', '\u{10ffff}'),
+    fc.integer({ min: 14, max: 66 }),
+    fc.string({ maxLength: 2 })
+  )
+  .map(([unit, times, tail]) => unit.repeat(times) + tail)
+
 const values: Readonly<Record<ColumnSpec['type'], fc.Arbitrary<Value>>> = {
   string: fc.oneof(
     fc.constantFrom('', 'a', 'b', 'ü', '😀', 'z'.repeat(65)),
-    fc.string({ unit: 'grapheme', maxLength: 10 })
+    fc.string({ unit: 'grapheme', maxLength: 10 }),
+    longText
+  ),
+  binary: fc.oneof(
+    fc.uint8Array({ maxLength: 6 }).map((bytes) => Buffer.from(bytes)),
+    fc.constantFrom(Buffer.alloc(70, 0xff), Buffer.alloc(70, 0x61))
+  ),
+  double: fc.oneof(
+    fc.constantFrom(0, -0, 1.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.MIN_VALUE),
+    fc.double({ noNaN: true })
   ),
   int64: fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.integer().map(BigInt)),
   int32: fc.oneof(fc.integer(), fc.integer({ min: -3, max: 3 })),
@@ -87,7 +106,12 @@ export function awkwardTable(rows: number, longBytes: number): Table {
     { name: 'count', type: 'int32', nullable: true },
     { name: 'flag', type: 'boolean', nullable: true },
     { name: 'at', type: 'timestamp', nullable: true },
-    { name: 'nullCount', type: 'int32', nullable: true }
+    { name: 'nullCount', type: 'int32', nullable: true },
+    { name: 'fewIds', type: 'int64', nullable: true },
+    { name: 'turningNumber', type: 'int32', nullable: false },
+    { name: 'ratio', type: 'double', nullable: true },
+    { name: 'sometimesNaN', type: 'double', nullable: false },
+    { name: 'bytes', type: 'binary', nullable: true }
   ]
   const noise = (index: number) => Math.imul(index, 0x9e3779b1) >>> 0
   const row = (index: number): Row => [
@@ -101,7 +125,12 @@ export function awkwardTable(rows: number, longBytes: number): Table {
     index % 3 === 0 ? null : (noise(index) | 0) >> 3,
     index % 4 === 0 ? null : index % 5 === 0,
     index % 5 === 0 ? null : 1_700_000_000_000 - index * 977,
-    null
+    null,
+    index % 7 === 0 ? null : 2n ** 62n + BigInt(index % 40),
+    index < rows * 0.6 ? index % 50 : noise(index) | 0,
+    index % 9 === 0 ? null : (index % 100) / 8 - 4,
+    index === rows - 2 ? Number.NaN : index / 3,
+    index % 8 === 0 ? null : Buffer.from([index, index >> 8, 0xff, 0])
   ]
   return { columns, rows: Array.from({ length: rows }, (_, index) => row(index)) }
 }

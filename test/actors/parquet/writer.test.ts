@@ -22,7 +22,12 @@ const someCodec = fc.constantFrom<PageCodecName>('none', 'snappy', 'gzip', 'zstd
 
 const arrayBufferOf = (file: Buffer) => new Uint8Array(file).buffer
 
-const fromDate = (value: unknown) => (value instanceof Date ? value.getTime() : value)
+/** Bounds of strings stay bytes: cut ones need not be text. */
+const parsers = { stringFromBytes: (bytes: Uint8Array) => Buffer.from(bytes) }
+
+/** A value of hyparquet's as one of the table's. */
+const plainOf = (value: unknown) =>
+  value instanceof Date ? value.getTime() : value instanceof Uint8Array ? Buffer.from(value) : value
 
 /** The rows as hyparquet reads them. */
 async function read(
@@ -34,32 +39,55 @@ async function read(
     file: arrayBufferOf(file),
     compressors,
     useOffsetIndex: true,
+    utf8: false,
     ...range
   })
-  return objects.map((row) => names.map((name) => fromDate(row[name])))
+  return objects.map((row) => names.map((name) => plainOf(row[name])))
 }
 
 const namesOf = (table: Table) => table.columns.map(({ name }) => name)
 
-/** Least, greatest and number of nulls among some values, as the file should have them. */
+/** Least, greatest and number of nulls among some values, as the file should have them; long ones in full. */
 function boundsOf({ type }: ColumnSpec, values: readonly Value[]) {
   const present = values.filter((value) => value !== null)
   const nulls = BigInt(values.length - present.length)
-  if (type === 'string') {
-    const sorted = present.map((value) => Buffer.from(String(value))).sort(Buffer.compare)
-    const [min, max] = [sorted[0], sorted.at(-1)]
-    const kept = min !== undefined && max !== undefined && Math.max(min.length, max.length) <= BOUND_BYTES_MAX
-    return kept
-      ? { nulls, min: min.toString(), max: max.toString() }
-      : { nulls, min: undefined, max: undefined }
+  if (type === 'string' || type === 'binary') {
+    const sorted = present.map((value) => Buffer.from(value as string | Buffer)).sort(Buffer.compare)
+    return { nulls, min: sorted[0], max: sorted.at(-1) }
   }
+  if (present.some(Number.isNaN)) return { nulls, min: undefined, max: undefined }
   const sorted = present.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-  return { nulls, min: sorted[0], max: sorted.at(-1) }
+  const [min, max] = [sorted[0], sorted.at(-1)]
+  // Of a double, -0 is below and +0 above.
+  return type === 'double'
+    ? { nulls, min: min === 0 ? -0 : min, max: max === 0 ? 0 : max }
+    : { nulls, min, max }
+}
+
+type Side = 'min' | 'max'
+
+/** Long strings are cut to less, or rounded to more; one above which nothing short is has no bounds at all. */
+function expectBound(name: string, side: Side, found: unknown, real: unknown): void {
+  if (!Buffer.isBuffer(real) || real.length <= BOUND_BYTES_MAX) {
+    expect(found, `${side} of ${name}`).toEqual(real)
+    return
+  }
+  const bound = found as Buffer
+  expect(bound.length).toBeLessThanOrEqual(BOUND_BYTES_MAX)
+  const order = Buffer.compare(bound, real)
+  if (side === 'min') expect(order).toBeLessThan(0)
+  else expect(order).toBeGreaterThan(0)
+}
+
+function isUnbounded(real: unknown): boolean {
+  if (!Buffer.isBuffer(real) || real.length <= BOUND_BYTES_MAX) return false
+  const head = real.subarray(0, BOUND_BYTES_MAX)
+  return head.every((byte) => byte === 0xff) || head.toString() === '\u{10ffff}'.repeat(BOUND_BYTES_MAX / 4)
 }
 
 /** Checks every chunk's statistics, and every page's, against the rows that are in it. */
 function expectBounds(file: Buffer, table: Table): void {
-  const metadata = parquetMetadata(arrayBufferOf(file))
+  const metadata = parquetMetadata(arrayBufferOf(file), { parsers })
   expect(metadata.num_rows).toBe(BigInt(table.rows.length))
   let first = 0
   for (const group of metadata.row_groups) {
@@ -71,9 +99,17 @@ function expectBounds(file: Buffer, table: Table): void {
       if (spec === undefined || statistics === undefined)
         throw new Error('a chunk too many, or one without statistics')
       const values = rows.map((row) => row[index] ?? null)
-      const { min_value, max_value, null_count } = statistics
-      const found = { nulls: null_count, min: fromDate(min_value), max: fromDate(max_value) }
-      expect(found, spec.name).toEqual(boundsOf(spec, values))
+      const whole = boundsOf(spec, values)
+      expect(statistics.null_count, spec.name).toBe(whole.nulls)
+      if (whole.min === undefined || isUnbounded(whole.max)) {
+        expect([statistics.min_value, statistics.max_value], spec.name).toEqual([undefined, undefined])
+      } else {
+        expectBound(spec.name, 'min', plainOf(statistics.min_value), whole.min)
+        expectBound(spec.name, 'max', plainOf(statistics.max_value), whole.max)
+        const isExact = (bound: unknown) => !Buffer.isBuffer(bound) || bound.length <= BOUND_BYTES_MAX
+        expect(statistics.is_min_value_exact).toBe(isExact(whole.min))
+        expect(statistics.is_max_value_exact).toBe(isExact(whole.max))
+      }
 
       const view = (offset: bigint | undefined, length: number | undefined) => ({
         view: new DataView(arrayBufferOf(file), Number(offset), length),
@@ -86,17 +122,33 @@ function expectBounds(file: Buffer, table: Table): void {
         const end = pages[page + 1]?.first_row_index ?? BigInt(values.length)
         return boundsOf(spec, values.slice(Number(first_row_index), Number(end)))
       })
-      if (spec.type === 'string' || parts.some(({ min }) => min === undefined)) {
+      const isNull = parts.map(({ nulls }, page) => {
+        const end = pages[page + 1]?.first_row_index ?? BigInt(values.length)
+        return end - (pages[page]?.first_row_index ?? 0n) === nulls
+      })
+      const isWithout = parts.some(
+        ({ min, max }, page) =>
+          isUnbounded(max) || (min === undefined && (spec.type === 'timestamp' || !isNull[page]))
+      )
+      if (isWithout) {
         expect(chunk.column_index_offset).toBeUndefined()
         continue
       }
+      expect(chunk.column_index_offset, `column index of ${spec.name}`).toBeDefined()
       const element = metadata.schema[index + 1]
       if (element === undefined) throw new Error('a column without a schema')
-      const columnIndex = readColumnIndex(view(chunk.column_index_offset, chunk.column_index_length), element)
-      expect(columnIndex.null_pages).toEqual(parts.map(() => false))
+      const columnIndex = readColumnIndex(
+        view(chunk.column_index_offset, chunk.column_index_length),
+        element,
+        parsers
+      )
+      expect(columnIndex.null_pages).toEqual(isNull)
       expect(columnIndex.null_counts).toEqual(parts.map(({ nulls }) => nulls))
-      expect(columnIndex.min_values.map(fromDate)).toEqual(parts.map(({ min }) => min))
-      expect(columnIndex.max_values.map(fromDate)).toEqual(parts.map(({ max }) => max))
+      for (const [page, part] of parts.entries()) {
+        if (isNull[page]) continue
+        expectBound(spec.name, 'min', plainOf(columnIndex.min_values[page]), part.min)
+        expectBound(spec.name, 'max', plainOf(columnIndex.max_values[page]), part.max)
+      }
     }
   }
   expect(first).toBe(table.rows.length)
@@ -134,7 +186,10 @@ describe('a table of many pages with awkward columns', () => {
       expect(rows).toHaveLength(rowEnd - rowStart)
       // `toEqual` on half a million values takes seconds.
       const differs = (row: readonly unknown[], index: number) =>
-        row.some((value, column) => value !== table.rows[rowStart + index]?.[column])
+        row.some((value, column) => {
+          const own = table.rows[rowStart + index]?.[column]
+          return Buffer.isBuffer(own) ? !own.equals(value as Buffer) : !Object.is(value, own)
+        })
       expect(rows.findIndex(differs)).toBe(-1)
     }
   })
@@ -169,7 +224,9 @@ describe('a table of many pages with awkward columns', () => {
     expect(encodings.nothing).toEqual(['PLAIN', 'RLE'])
     expect(encodings.turning).toContain('RLE_DICTIONARY')
     const hasDictionary = chunks?.map(({ meta_data }) => meta_data?.dictionary_page_offset !== undefined)
-    expect(hasDictionary).toEqual([false, true, false, true, false, true, true, false, false, false, false])
+    const dictionaries = table.columns.filter((_, index) => hasDictionary?.[index]).map(({ name }) => name)
+    expect(dictionaries).toEqual(['turning', 'constant', 'late', 'empty', 'fewIds', 'turningNumber', 'ratio'])
+    expect(encodings.turningNumber).toEqual(['PLAIN', 'RLE', 'RLE_DICTIONARY'])
   })
 
   test('tells its footer what it was told', () => {
@@ -243,7 +300,10 @@ test('what does not fit is refused', () => {
 /** What Python's reader needs to know of a table: a line for the columns, then a line a row. */
 function expectation(table: Table): string {
   const json = (value: unknown) =>
-    JSON.stringify(value, (_key, one) => (typeof one === 'bigint' ? String(one) : one))
+    JSON.stringify(value, (_key, one) => {
+      if (typeof one === 'bigint' || (typeof one === 'number' && !Number.isFinite(one))) return String(one)
+      return one?.type === 'Buffer' ? Buffer.from(one.data).toString('hex') : one
+    })
   return `${[table.columns, ...table.rows].map(json).join('\n')}\n`
 }
 
