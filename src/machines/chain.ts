@@ -36,10 +36,10 @@ export interface ChainContext extends ChainInput {
 const unbound = () => Promise.reject(new Error('actor not provided'))
 const noDraft: Draft = { next: -1, bytes: 0, records: 0, files: 0, end: -1 }
 
-/** The store will not publish, or what was prepared is gone: an operator has to look. */
+/** The store will not publish, or what is gone cannot be made anew: an operator has to look. */
 const BLOCKING = new Set(['publish-blocked', 'prepared-gone'])
-/** Kafka no longer has what the chain needs next. */
-const LOSING = new Set(['offset-out-of-range', 'log-diverged'])
+/** Kafka no longer has what the chain needs next, or what its last entry was made of. */
+const LOSING = new Set(['offset-out-of-range', 'log-diverged', 'records-lost'])
 
 /** `unknown` is a defect of ours: it escalates to the supervisor instead of looping here. */
 const isDefect = (fault: Fault) => fault.code === 'unknown'
@@ -69,6 +69,8 @@ const chainSetup = setup({
     prepare: fromPromise<Entry, PrepareInput>(unbound),
     commit: fromPromise<'won' | 'lost', EntryInput>(unbound),
     publish: fromPromise<void, EntryInput>(unbound),
+    /** Prepares the entry's files anew from Kafka, where they are proven gone, and says so in the log. */
+    repair: fromPromise<void, EntryInput>(unbound),
     head: fromPromise<void, EntryInput>(unbound),
     discard: fromPromise<void, EntryInput>(unbound),
     measure: fromPromise<LogRange, ChainInput>(unbound)
@@ -88,6 +90,7 @@ const chainSetup = setup({
       params.draft.end <= context.position,
     isWorthwhile: ({ context }) => context.draft.bytes >= context.rotateBytesMin,
     hasGrown: ({ context }) => context.draft.next > (context.chunk?.to ?? context.position),
+    isGone: (_, params: { error: unknown }) => toFault(params.error).code === 'prepared-gone',
     isBlocking: (_, params: { error: unknown }) => BLOCKING.has(toFault(params.error).code),
     isLosing: (_, params: { error: unknown }) => LOSING.has(toFault(params.error).code),
     isDeadly: (_, params: { error: unknown }) => toFault(params.error).code === 'dead-letters-exceeded',
@@ -102,6 +105,11 @@ const chainSetup = setup({
       kept: undefined,
       owes: !params.opened.published
     })),
+    /** The entry is published and the head says so: the next one is committed behind it. */
+    keepEnd: assign({
+      opened: ({ context: { opened, entry } }) =>
+        opened && entry ? { ...opened, end: entry.to, last: entry, published: true } : opened
+    }),
     owe: assign({ owes: true }),
     settleDebt: assign({ owes: false }),
     takeUnpublished: assign({ entry: ({ context }) => context.opened?.last }),
@@ -268,14 +276,41 @@ const pipeline = chainSetup.createStateConfig({
         onError
       }
     },
-    publishing: { invoke: { src: 'publish', input: entryInput, onDone: 'heading', onError } },
+    publishing: {
+      invoke: {
+        src: 'publish',
+        input: entryInput,
+        onDone: 'heading',
+        onError: [
+          {
+            guard: { type: 'isGone', params: ({ event }) => event },
+            target: 'repairing',
+            actions: [
+              { type: 'keepFault', params: ({ event }) => event },
+              { type: 'reportFault', params: ({ event }) => event }
+            ]
+          },
+          ...onError
+        ]
+      }
+    },
+    /** Whatever came of it, the log says what there is to publish now. */
+    repairing: { invoke: { src: 'repair', input: entryInput, onDone: '#reopening', onError } },
     heading: {
       invoke: {
         src: 'head',
         input: entryInput,
         onDone: {
           target: 'idle',
-          actions: ['reportAdvanced', 'recover', 'settleDebt', 'settle', 'forgetChunk', 'forgetEntry']
+          actions: [
+            'reportAdvanced',
+            'keepEnd',
+            'recover',
+            'settleDebt',
+            'settle',
+            'forgetChunk',
+            'forgetEntry'
+          ]
         },
         onError
       }
@@ -289,6 +324,7 @@ const pipeline = chainSetup.createStateConfig({
  *     work   opening ─▶ running ─▶ (lost) discarding ─▶ reopening ─▶ opening …
  *     intake     empty ─▶ growing ─▶ (old, but small) small ─▶ (full, too old, asked) ripe ─▶ cutting ─▶ empty …
  *     pipeline   idle ─▶ preparing ─▶ committing ─▶ publishing ─▶ heading ─▶ idle …
+ *                                                      └─▶ (gone) repairing ─▶ reopening
  *
  * The next chunk grows while the last one is on its way. The order is the promise: an entry is committed when the entry
  * before it is published and the head says so; nothing is published that was not committed; and nothing is discarded

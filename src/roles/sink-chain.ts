@@ -3,13 +3,15 @@ import type { ByteBudget } from '../actors/budget.ts'
 import { openTableFile } from '../actors/files/table-file.ts'
 import type { Cluster } from '../actors/kafka/cluster.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
-import { openDecoder } from '../actors/rows/open.ts'
-import { createBuilder } from '../actors/store/builder.ts'
+import { openDecoders } from '../actors/rows/open.ts'
+import { createBuilder, type RowBinding } from '../actors/store/builder.ts'
 import { type ChainStart, type OpenedChain, openChain } from '../actors/store/chain.ts'
 import { commitEntry, publishEntry, writeHead } from '../actors/store/commit.ts'
 import type { Entry } from '../actors/store/entry.ts'
 import type { OpenFiles } from '../actors/store/open-files.ts'
 import { discardEntry, type Fingerprints, prepareChunk } from '../actors/store/prepare.ts'
+import { repairEntry } from '../actors/store/repair.ts'
+import { replayRange } from '../actors/store/replay.ts'
 import type { Store } from '../actors/store/store.ts'
 import type { SinkConfig } from '../config.ts'
 import { Fault } from '../errors.ts'
@@ -42,32 +44,41 @@ export function createChain({
   now,
   nonce
 }: ChainBinding) {
+  const rows: RowBinding = {
+    layout: config,
+    rotateRecords: config.rotateRecords,
+    filesMax: config.filesPerChunk,
+    deadLetters: config.deadLetters,
+    decoder: openDecoders(config),
+    file: (columns) => openTableFile({ type: 'parquet', codec: config.codec }, columns)
+  }
+  const lifetime = { ttlMs: config.ttlMs, now }
   return chainMachine.provide({
     actors: {
-      builder: createBuilder({
-        budget,
-        openFiles,
-        layout: config,
-        rotateBytes: config.rotateBytes,
-        rotateRecords: config.rotateRecords,
-        filesMax: config.filesPerChunk,
-        deadLetters: config.deadLetters,
-        decoder: (source) => openDecoder(config, source),
-        file: (columns) => openTableFile({ type: 'parquet', codec: config.codec }, columns)
-      }),
+      builder: createBuilder({ ...rows, budget, openFiles, rotateBytes: config.rotateBytes }),
       open: fromPromise<OpenedChain, ChainInput>(async ({ input, signal }) => {
         const { topic, partition, topicId } = input
         const clusterId = cluster.cached()?.clusterId ?? ''
         const start = (within: AbortSignal) => startOf(cluster, input, config.start, within)
-        return openChain(store, { chain: { sink, topic, topicId, partition }, clusterId, start, now }, signal)
+        const chain = { sink, topic, topicId, partition }
+        return openChain(store, { chain, clusterId, start, ...lifetime }, signal)
       }),
       prepare: fromPromise<Entry, PrepareInput>(({ input, signal }) =>
         prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)
       ),
       commit: fromPromise<'won' | 'lost', EntryInput>(({ input, signal }) =>
-        commitEntry(store, input.opened.chain, input.entry, signal)
+        commitEntry(store, input.opened.chain, input.entry, signal, input.opened.last)
       ),
-      publish: fromPromise<void, EntryInput>(({ input, signal }) => publishEntry(store, input.entry, signal)),
+      publish: fromPromise<void, EntryInput>(({ input, signal }) =>
+        publishEntry(store, input.entry, signal, lifetime)
+      ),
+      repair: fromPromise<void, EntryInput>(async ({ input, signal }) => {
+        const { entry, opened } = input
+        const replay = ({ from, to }: Entry, within: AbortSignal) =>
+          replayRange({ cluster, budget, rows }, { ...opened.chain, from, to }, within)
+        const options = { chain: opened.chain, entry, fingerprints, nonce: nonce(), replay, ...lifetime }
+        await repairEntry(store, options, signal)
+      }),
       head: fromPromise<void, EntryInput>(({ input, signal }) =>
         writeHead(store, input.opened.chain, input.entry, now(), signal)
       ),

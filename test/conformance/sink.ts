@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { type EntryFile, parseEntry } from '../../src/actors/store/entry.ts'
+import { parseLogPath } from '../../src/actors/store/names.ts'
+import type { Store } from '../../src/actors/store/store.ts'
 import type { FaultAction } from '../../src/embedded/faults.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
 import type { SinkWorld, Step } from '../support/sink-world.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 
+const { signal } = new AbortController()
 const steps: readonly Step[] = ['prepare', 'commit', 'publish', 'head', 'open']
 const LIVES = 12
 const TWEETS = 20_000
@@ -48,6 +52,31 @@ export function sinkConformance(name: string, start: () => Promise<SinkWorld>): 
       expect(world.kafka.budget.usedBytes).toBe(0)
     }, 60_000)
 
+    test('makes files anew from Kafka whose prepared bytes are gone', async () => {
+      const random = await begin()
+      let gone = 0
+      const store = new WatchedStore(world.store, async (method, path, moment) => {
+        const isCommitted = method === 'create' && moment === 'after' && isEntry(path)
+        if (!isCommitted || random() < 0.5) return
+        for (const { preparation } of await filesOf(world.store, path)) {
+          if (random() < 0.7) continue
+          await world.store.discard(preparation, signal)
+          gone++
+        }
+      })
+      const sink = world.run({ store })
+      for (let round = 0; round < 20 && gone < 5; round++) {
+        await world.produce(1_000, random)
+        await world.untilCaughtUp(sink)
+      }
+      await sink.until(({ ready }) => ready)
+      await sink.drain()
+      expect(gone).toBeGreaterThanOrEqual(5)
+      expect(await repairsIn(world.store)).toBeGreaterThan(0)
+      await world.verify()
+      expect(world.kafka.budget.usedBytes).toBe(0)
+    }, 120_000)
+
     test('publishes each offset once, whatever replies are lost', async () => {
       const random = await begin()
       const sink = world.run()
@@ -66,4 +95,20 @@ export function sinkConformance(name: string, start: () => Promise<SinkWorld>): 
       await world.verify()
     }, 60_000)
   })
+}
+
+const isEntry = (path: string) => parseLogPath(path)?.file.type === 'entry'
+
+async function filesOf(store: Store, path: string): Promise<readonly EntryFile[]> {
+  const content = await store.read(path, signal)
+  const entry = content && parseEntry(content, path)
+  return entry?.type === 'entry' ? entry.files : []
+}
+
+async function repairsIn(store: Store): Promise<number> {
+  let repairs = 0
+  for await (const { path } of store.list('log/v1/', {}, signal)) {
+    if (parseLogPath(path)?.file.type === 'repair') repairs++
+  }
+  return repairs
 }

@@ -58,7 +58,9 @@ const faults = {
   retryable: new Fault('store-unavailable', 'x', { retryable: true }),
   known: new Fault('log-corrupt', 'x'),
   blocked: new Fault('publish-blocked', 'x'),
-  deadly: new Fault('dead-letters-exceeded', 'x')
+  deadly: new Fault('dead-letters-exceeded', 'x'),
+  gone: new Fault('prepared-gone', 'x'),
+  lost: new Fault('records-lost', 'x')
 }
 
 export function firstSituation(): Situation {
@@ -175,9 +177,19 @@ function pipelineMoves({ state, world }: Situation, play: Play, { has, done, fai
       'publishes what is not committed'
     )
     const next = { ...world, published: [...new Set([...world.published, entry.nonce])] }
-    play('published', done(id('publishing')), next)
-    fails(id('publishing'), world, ['retryable', 'blocked'])
-    fails(id('publishing'), next)
+    const isThere = world.prepared.includes(entry.nonce) || world.published.includes(entry.nonce)
+    if (isThere) {
+      play('published', done(id('publishing')), next)
+      fails(id('publishing'), world, ['retryable', 'blocked'])
+      fails(id('publishing'), next)
+    } else fails(id('publishing'), world, ['gone'])
+  }
+  if (has(id('repairing')) && entry) {
+    ensure(!world.published.includes(entry.nonce), 'repairs what is published')
+    const next = { ...world, prepared: [...new Set([...world.prepared, entry.nonce])] }
+    play('repaired', done(id('repairing')), next)
+    fails(id('repairing'), world, ['retryable', 'blocked', 'lost'])
+    fails(id('repairing'), next)
   }
   if (has(id('heading')) && entry) {
     ensure(world.published.includes(entry.nonce), 'the head names what is not published')
@@ -201,6 +213,11 @@ function worldMoves({ state, world }: Situation, list: Move[]): void {
   for (const late of world.inFlight) {
     const inFlight = world.inFlight.filter((other) => other !== late)
     change('a late commit lands', { ...land(world, late), inFlight })
+  }
+  const last = world.entries.at(-1)?.nonce
+  if (last !== undefined && world.prepared.includes(last) && !world.published.includes(last)) {
+    const prepared = world.prepared.filter((nonce) => nonce !== last)
+    change('its prepared bytes go', { ...world, prepared })
   }
   const settled = world.head === world.entries.length && world.published.length === world.entries.length
   if (settled && world.attempts < ATTEMPTS_MAX && endOf(world) < OFFSETS_MAX) {

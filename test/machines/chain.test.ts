@@ -117,6 +117,25 @@ test('a publication that is refused for good is a state of its own, and is tried
   expect(again.state.value).toMatchObject({ work: { running: { pipeline: 'publishing' } } })
 })
 
+const gone = [...committing, 'won', 'its prepared bytes go', /publishing fails: gone/]
+
+test('an entry whose prepared bytes are gone is repaired, then published', () => {
+  const { state } = playThrough(gone)
+  expect(state.value).toMatchObject({ work: { running: { pipeline: 'repairing' } } })
+  expect(state.context.fault?.code).toBe('prepared-gone')
+  const repaired = [...gone, 'repaired', 'backoff.reopening', 'opened', 'published', 'headed']
+  expect(playThrough(repaired).world).toMatchObject({ head: 1, published: ['own-1'] })
+})
+
+test('what cannot be repaired is a state: blocked, or lost', () => {
+  expect(playThrough([...gone, /repairing fails: blocked/]).state.value).toMatchObject({
+    work: 'publishBlocked'
+  })
+  const { state } = playThrough([...gone, /repairing fails: lost/])
+  expect(state.value).toMatchObject({ work: 'dataLoss' })
+  expect(state.context.fault?.code).toBe('records-lost')
+})
+
 test('offsets that Kafka no longer has are a state with their range, never a jump', () => {
   const { state, world } = playThrough([...opened, 'fetch faulted', 'measured'])
   expect(state.value).toMatchObject({ work: 'dataLoss' })

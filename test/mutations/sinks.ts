@@ -33,21 +33,21 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     }
   },
   'nonces of entries not compared': {
-    file: 'src/actors/store/chain.ts',
-    find: "found.nonce === entry.nonce ? 'won' : 'lost'",
-    replace: "'won'",
+    file: 'src/actors/store/commit.ts',
+    find: "if (found !== undefined && found.nonce !== entry.nonce) return 'lost'\n",
+    replace: '\n',
     test: chain('an entry of another writer, or the end of the generation, is a loss')
   },
   'a doubtful commit not read back': {
-    file: 'src/actors/store/chain.ts',
+    file: 'src/actors/store/commit.ts',
     find: "    if (answer.outcome === 'doubtful') doubt = answer.fault\n",
     replace: "    if (answer.outcome === 'doubtful') throw answer.fault\n",
     test: chain('a commit whose reply is lost is won, and its late duplicate too')
   },
   'a doubtful commit taken for a success': {
-    file: 'src/actors/store/chain.ts',
-    find: "if (answer.outcome === 'created') return 'won'",
-    replace: "if (answer.outcome !== 'exists') return 'won'",
+    file: 'src/actors/store/commit.ts',
+    find: "if (answer.outcome === 'created') return undefined",
+    replace: "if (answer.outcome !== 'exists') return undefined",
     test: chain('a commit that never arrived is tried again with the same bytes')
   },
   "HDFS' false taken for a rename": {

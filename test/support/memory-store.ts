@@ -122,6 +122,11 @@ export class MemoryStore implements Store {
     throw new Fault('publish-blocked', `${file.path} is another file`)
   }
 
+  async proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
+    await this.discard(file.preparation, signal)
+    return (await this.stat(file.path, signal)) === undefined
+  }
+
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
     const id = uploadOf(preparation)
     await this.#call('discard', id, signal, () => this.files.prepared.delete(id))

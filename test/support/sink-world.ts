@@ -9,8 +9,9 @@ import { ByteBudget } from '../../src/actors/budget.ts'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { tp } from '../../src/actors/kafka/topic-partition.ts'
 import { S3Store } from '../../src/actors/s3/store.ts'
-import { type Entry, parseEntry } from '../../src/actors/store/entry.ts'
+import type { Entry } from '../../src/actors/store/entry.ts'
 import { parseLogPath } from '../../src/actors/store/names.ts'
+import { readRepaired } from '../../src/actors/store/records.ts'
 import type { Store } from '../../src/actors/store/store.ts'
 import type { SinkConfig } from '../../src/config.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
@@ -272,9 +273,10 @@ async function entriesOf(store: Store, signal: AbortSignal): Promise<Entry[]> {
   const entries: Entry[] = []
   const ends = new Map<string, number>()
   for await (const { path } of store.list('log/v1/', {}, signal)) {
-    if (parseLogPath(path)?.file.type !== 'entry') continue
-    const entry = parseEntry((await store.read(path, signal)) ?? Buffer.alloc(0), path)
-    if (entry.type === 'closed') throw new Error(`${path} closes its chain`)
+    const parsed = parseLogPath(path)
+    if (parsed?.file.type !== 'entry') continue
+    const entry = await readRepaired(store, parsed.chain, parsed.file.from, signal)
+    if (entry?.type !== 'entry') throw new Error(`${path} closes its chain`)
     expect(entry.from, path).toBe(ends.get(entry.chain) ?? 0)
     ends.set(entry.chain, entry.to)
     entries.push(entry)

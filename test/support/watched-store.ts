@@ -59,6 +59,10 @@ export class WatchedStore implements Store {
     return this.#watched('publish', file.path, () => this.#store.publish(file, signal))
   }
 
+  proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
+    return this.#watched('proveGone', file.path, () => this.#store.proveGone(file, signal))
+  }
+
   discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
     return this.#watched('discard', '', () => this.#store.discard(preparation, signal))
   }

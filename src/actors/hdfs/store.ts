@@ -110,7 +110,8 @@ export class HdfsStore implements Store {
 
   async prepare(file: DataFile, signal: AbortSignal): Promise<Preparation> {
     const slash = file.path.lastIndexOf('/') + 1
-    const temporary = `${file.path.slice(0, slash)}.${file.path.slice(slash)}`
+    const attempt = file.attempt === undefined ? '' : `.${file.attempt}`
+    const temporary = `${file.path.slice(0, slash)}.${file.path.slice(slash)}${attempt}`
     try {
       await this.#hdfs.create(this.#at(temporary), file.parts, PERMISSION, signal)
       await this.#checkLength(temporary, file.bytes, signal)
@@ -138,6 +139,11 @@ export class HdfsStore implements Store {
       throw new Fault('publish-blocked', `${file.path}: ${fault.message}`, { cause: fault })
     }
     throw new Fault('store-unavailable', `${file.path}: ${fault.message}`, { cause: fault, retryable: true })
+  }
+
+  async proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
+    if (await this.stat(temporaryIn(file.preparation), signal)) return false
+    return !(await this.#isPublished(file, signal))
   }
 
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {

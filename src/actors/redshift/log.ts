@@ -1,17 +1,17 @@
-import { readEntry, readGenesis } from '../store/chain.ts'
+import { preparedFile } from '../store/commit.ts'
 import type { ClosedEntry, Entry, EntryFile } from '../store/entry.ts'
 import { parseHead } from '../store/entry.ts'
 import {
   type ChainId,
   chainName,
   chainPrefix,
-  entryId,
   entryPath,
   headPath,
   parseLogPath,
   sinkLogPrefix
 } from '../store/names.ts'
 import { inParallel } from '../store/parallel.ts'
+import { readGenesis, readRepaired } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 
 /** A chain of a sink's log that has a beginning. */
@@ -99,7 +99,7 @@ export async function surveyChain(
   const walked: Entry[] = []
   let after: Entry | ClosedEntry | undefined
   for (let next = position; ; next = after.to) {
-    after = await readEntry(store, id, next, signal)
+    after = await readRepaired(store, id, next, signal)
     if (after?.type !== 'entry' || walked.length === limit) break
     walked.push(after)
   }
@@ -131,10 +131,10 @@ function loadable({ from, to, files }: Entry): LoadableEntry {
 }
 
 async function firstHiddenFile(store: Store, entry: Entry, signal: AbortSignal): Promise<string | undefined> {
-  const id = entryId(entry.chain, entry.from, entry.nonce)
-  const hidden = await inParallel(entry.files, PARALLEL, async ({ path, bytes }) => {
+  const hidden = await inParallel(entry.files, PARALLEL, async (file) => {
+    const { path, bytes, entryId } = preparedFile(entry, file)
     const found = await store.stat(path, signal)
-    const isOurs = found?.entryId === undefined || found.entryId === id
+    const isOurs = found?.entryId === undefined || found.entryId === entryId
     return found?.bytes === bytes && isOurs ? [] : [path]
   })
   return hidden.flat()[0]
@@ -146,11 +146,12 @@ async function beyondEnd(store: Store, id: ChainId, position: number, signal: Ab
   const head = content === undefined ? undefined : parseHead(content)
   if (head === undefined || head.to <= position) return { entries: [], end: position, next: { type: 'end' } }
   // The head may have moved between the two reads.
-  if ((await readEntry(store, id, position, signal)) !== undefined) {
+  if ((await readRepaired(store, id, position, signal)) !== undefined) {
     return { entries: [], end: head.to, next: { type: 'more' } }
   }
   for await (const { path } of store.list(chainPrefix(id), { startAfter: entryPath(id, position) }, signal)) {
     const file = parseLogPath(path)?.file
+    if (file?.type === 'repair') continue
     if (file?.type !== 'entry') break // genesis and head sort behind the entries
     return { entries: [], end: head.to, next: { type: 'lost', from: position, to: file.from } }
   }

@@ -81,13 +81,13 @@ export class ChunkDraft {
   }
 
   /**
-   * Takes in a batch's records from `next` on, in order. Throws `batch-corrupt` and `dead-letters-exceeded`; the draft is
-   * void then.
+   * Takes in a batch's records from `next` on and before `end`, in order. Throws `batch-corrupt` and
+   * `dead-letters-exceeded`; the draft is void then.
    */
-  take(batch: Buffer, header: BatchHeader): Taken {
+  take(batch: Buffer, header: BatchHeader, end = Number.POSITIVE_INFINITY): Taken {
     let taken: Taken = 'all'
     forEachRecord(batch, (record) => {
-      if (taken !== 'all' || record.offset < this.#next) return
+      if (taken !== 'all' || record.offset < this.#next || record.offset >= end) return
       taken = this.#takeRecord(record)
       if (taken !== 'all') return
       this.#next = record.offset + 1

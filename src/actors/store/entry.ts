@@ -87,6 +87,37 @@ const closed = z.object({
   committedAt: instant
 })
 
+const repair = z.object({
+  version: z.literal(logVersion),
+  type: z.literal('repair'),
+  chain: z.string().min(1),
+  /** The range of the entry whose files it supersedes. */
+  from: offset,
+  to: offset,
+  /** Nonce of that entry. */
+  repairs: z.string().min(1),
+  /** Unique per attempt, as an entry's. */
+  nonce: z.string().min(1),
+  repairedAt: instant,
+  /** Those of the entry's files that were gone, under their own paths. */
+  files: z.array(file).min(1).readonly()
+})
+
+const segment = z.object({
+  version: z.literal(logVersion),
+  type: z.literal('segment'),
+  chain: z.string().min(1),
+  /** `from` of its first entry and `to` of its last. */
+  from: offset,
+  to: offset,
+  sealedAt: instant,
+  /** All published, in order, without a gap; what was repaired stands in them as it was repaired. */
+  entries: z
+    .array(entry.extend({ files: z.array(file.extend({ writer: z.string().exactOptional() })).readonly() }))
+    .min(1)
+    .readonly()
+})
+
 const genesis = z.object({
   version: z.literal(logVersion),
   type: z.literal('genesis'),
@@ -119,9 +150,16 @@ const topicIdRecord = z.object({
 })
 
 /** The counts, files and fingerprints of one published or committed range `[from, to)`. */
-export type Entry = z.infer<typeof entry>
+export type Entry = Omit<z.infer<typeof entry>, 'files'> & { readonly files: readonly EntryFile[] }
 /** One file of an entry. */
-export type EntryFile = z.infer<typeof file>
+export type EntryFile = z.infer<typeof file> & {
+  /** Nonce of the repair that wrote it; absent where the entry itself did. Stands in no entry, only in segments. */
+  readonly writer?: string
+}
+/** New files for a committed entry whose prepared ones are gone. */
+export type Repair = z.infer<typeof repair>
+/** Entries of a chain in one record. */
+export type Segment = z.infer<typeof segment>
 /** Ends a generation of a chain. */
 export type ClosedEntry = z.infer<typeof closed>
 /** Where a chain starts, and why. */
@@ -139,6 +177,36 @@ export function parseEntry(content: Buffer, path: string): Entry | ClosedEntry {
   const contradiction = record.type === 'entry' ? contradictionOf(record) : undefined
   if (contradiction) throw new Fault('log-corrupt', `${path}: ${contradiction}`)
   return record
+}
+
+/** Reads `<from>.repair-<n>.json`. Throws `log-corrupt`. */
+export function parseRepair(content: Buffer, path: string): Repair {
+  return parse(repair, content, path)
+}
+
+/** Reads `segment-<from>-<to>.json`. Throws `log-corrupt` for what is no segment or has a gap. */
+export function parseSegment(content: Buffer, path: string): Segment {
+  const record = parse(segment, content, path)
+  let next = record.from
+  for (const one of record.entries) {
+    const contradiction =
+      one.from === next ? contradictionOf(one) : `an entry begins at ${one.from}, not ${next}`
+    if (contradiction) throw new Fault('log-corrupt', `${path}: ${contradiction}`)
+    next = one.to
+  }
+  if (next !== record.to) throw new Fault('log-corrupt', `${path} ends at ${next}`)
+  return record
+}
+
+/** The entry with what its repairs say of its files; a repair of another entry at this offset says nothing. */
+export function withRepairs(entry: Entry, repairs: readonly Repair[]): Entry {
+  const repaired = new Map<string, EntryFile>()
+  for (const { repairs: nonce, nonce: writer, files } of repairs) {
+    if (nonce !== entry.nonce) continue
+    for (const each of files) repaired.set(each.path, { ...each, writer })
+  }
+  if (repaired.size === 0) return entry
+  return { ...entry, files: entry.files.map((each) => repaired.get(each.path) ?? each) }
 }
 
 /** Reads `genesis.json`. Throws `log-corrupt`. */
@@ -161,7 +229,9 @@ export function parseHead(content: Buffer): Head | undefined {
 }
 
 /** The bytes of a record. The same record gives the same bytes: a retry after a doubt repeats them. */
-export function serialize(record: Entry | ClosedEntry | Genesis | Head | TopicIdRecord): Buffer {
+export function serialize(
+  record: Entry | ClosedEntry | Repair | Segment | Genesis | Head | TopicIdRecord
+): Buffer {
   return Buffer.from(`${JSON.stringify(record)}\n`, 'utf8')
 }
 

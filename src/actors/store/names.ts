@@ -4,6 +4,8 @@ import { Fault } from '../../errors.ts'
  * Every path that a sink writes, below the root of its store (docs/formats.md):
  *
  *     log   log/v1/<sink>/<topic>/<topicId>-g<generation>/<partition>/<from, 20 digits>.json
+ *                                                                     <from, 20 digits>.repair-<n>.json
+ *                                                                     segment-<from, 20 digits>-<to, 20 digits>.json
  *     data  data/<sink>/<template>/<topic>+<partition>+<from>+<to>+<nonce>.parquet
  *     dead  dead/<sink>/<topic>/<topic>+<partition>+<from>+<to>+<nonce>.ndjson
  *
@@ -30,6 +32,8 @@ export interface LogPath {
     | { readonly type: 'genesis' }
     | { readonly type: 'head' }
     | { readonly type: 'entry'; readonly from: number }
+    | { readonly type: 'repair'; readonly from: number; readonly n: number }
+    | { readonly type: 'segment'; readonly from: number; readonly to: number }
 }
 
 /** A data file's or dead-letter file's name taken apart. */
@@ -103,7 +107,21 @@ export function headPath(chain: ChainId): string {
 }
 
 export function entryPath(chain: ChainId, from: number): string {
-  return `${chainPrefix(chain)}${String(from).padStart(20, '0')}.json`
+  return `${chainPrefix(chain)}${padded(from)}.json`
+}
+
+/** New files for the entry at `from`; `n` counts from 1. */
+export function repairPath(chain: ChainId, from: number, n: number): string {
+  return `${chainPrefix(chain)}${padded(from)}.repair-${n}.json`
+}
+
+export function segmentPath(chain: ChainId, from: number, to: number): string {
+  return `${segmentPrefix(chain)}${padded(from)}-${padded(to)}.json`
+}
+
+/** All segments of a chain, and nothing else. */
+export function segmentPrefix(chain: ChainId): string {
+  return `${chainPrefix(chain)}segment-`
 }
 
 /** Where the id of a topic is recorded whose brokers give none (before Kafka 2.8). */
@@ -113,9 +131,11 @@ export function topicIdPath(sink: string, topic: string): string {
 
 /** What a listed path below `sinkLogPrefix` is; `undefined` for files that belong to no chain. */
 export function parseLogPath(path: string): LogPath | undefined {
-  const match = /^log\/v1\/([^/]+)\/([^/]+)\/([^/]+)-g(\d+)\/(\d+)\/(genesis|head|\d{20})\.json$/.exec(path)
+  const match = /^log\/v1\/([^/]+)\/([^/]+)\/([^/]+)-g(\d+)\/(\d+)\/([^/]+)\.json$/.exec(path)
   if (!match) return undefined
-  const [, sink = '', topic = '', topicId = '', generation = '', partition = '', file = ''] = match
+  const [, sink = '', topic = '', topicId = '', generation = '', partition = '', name = ''] = match
+  const file = parseRecordName(name)
+  if (file === undefined) return undefined
   const chain = {
     sink: decodeName(sink),
     topic: decodeName(topic),
@@ -123,8 +143,16 @@ export function parseLogPath(path: string): LogPath | undefined {
     generation: Number(generation),
     partition: Number(partition)
   }
-  if (file === 'genesis' || file === 'head') return { chain, file: { type: file } }
-  return { chain, file: { type: 'entry', from: Number(file) } }
+  return { chain, file }
+}
+
+function parseRecordName(name: string): LogPath['file'] | undefined {
+  if (name === 'genesis' || name === 'head') return { type: name }
+  const entry = /^(\d{20})(?:\.repair-(\d+))?$/.exec(name)
+  if (entry?.[2] !== undefined) return { type: 'repair', from: Number(entry[1]), n: Number(entry[2]) }
+  if (entry) return { type: 'entry', from: Number(entry[1]) }
+  const segment = /^segment-(\d{20})-(\d{20})$/.exec(name)
+  return segment ? { type: 'segment', from: Number(segment[1]), to: Number(segment[2]) } : undefined
 }
 
 /** The entry id of a chunk, unique per attempt: it stands in the metadata of the chunk's objects. */
@@ -164,4 +192,9 @@ const TOPIC_IN_NAME_MAX = 150
 function dataName({ chain, from, to, nonce }: DataFileName, extension: string): string {
   const topic = encodeName(chain.topic).slice(0, TOPIC_IN_NAME_MAX)
   return `${topic}+${chain.partition}+${from}+${to}+${nonce}.${extension}`
+}
+
+/** So that names sort as offsets do. */
+function padded(offset: number): string {
+  return String(offset).padStart(20, '0')
 }

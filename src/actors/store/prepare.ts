@@ -26,10 +26,7 @@ export interface PrepareOptions {
 const PARALLEL_FILES = 4
 const CLEAN_UP_MS = 5_000
 
-/**
- * Uploads a chunk's files so that nobody sees them, and writes the entry that will name them. When anything fails, or
- * the signal aborts, what was uploaded is discarded: no entry was written yet, so none can name it.
- */
+/** Uploads a chunk's files as `prepareFiles` does, and writes the entry that will name them. */
 export async function prepareChunk(
   store: Store,
   { opened, chunk, nonce, fingerprints, now }: PrepareOptions,
@@ -37,34 +34,58 @@ export async function prepareChunk(
 ): Promise<Entry> {
   const { from, to, counts, leaderEpoch } = chunk
   const chain = chainName(opened.chain)
-  const id = entryId(chain, from, nonce)
   const name = { chain: opened.chain, from, to, nonce }
+  const placed = chunk.files.map((file) => ({ path: pathOf(file, name), file }))
+  const files = await prepareFiles(store, { chain, from, nonce }, placed, signal)
+  const reason = files.length === 0 ? 'no-records' : null
+  const committedAt = instantOf(now())
+  const range = { version: logVersion, type: 'entry', chain, from, to } as const
+  return { ...range, reason, counts, leaderEpoch, ...fingerprints, nonce, committedAt, files }
+}
+
+/** A file and where it is to be seen. */
+export interface PlacedFile {
+  readonly path: string
+  readonly file: ChunkFile
+}
+
+/** Whose bytes these are. */
+export interface Attempt {
+  /** `chainName` */
+  readonly chain: string
+  readonly from: number
+  readonly nonce: string
+  /** Set where the paths do not hold this attempt's nonce. */
+  readonly attempt?: string
+}
+
+/**
+ * Uploads files so that nobody sees them. When anything fails, or the signal aborts, what was uploaded is discarded: no
+ * record was written yet, so none can name it.
+ */
+export async function prepareFiles(
+  store: Store,
+  { chain, from, nonce, attempt }: Attempt,
+  files: readonly PlacedFile[],
+  signal: AbortSignal
+): Promise<EntryFile[]> {
+  const id = entryId(chain, from, nonce)
   const prepared: Preparation[] = []
-  const prepareFile = async (file: ChunkFile): Promise<EntryFile> => {
-    const path = pathOf(file, name)
-    const { parts, bytes } = file
+  const prepareFile = async ({ path, file }: PlacedFile): Promise<EntryFile> => {
+    const { kind, parts, bytes, records, sha256 } = file
+    const contentType = contentTypes[kind]
+    const named = attempt === undefined ? {} : { attempt }
     const preparation = await store.prepare(
-      { path, parts, bytes, contentType: contentTypes[file.kind], entryId: id },
+      { path, parts, bytes, contentType, entryId: id, ...named },
       signal
     )
     prepared.push(preparation)
-    return {
-      kind: file.kind,
-      path,
-      bytes,
-      records: file.records,
-      minEventTime: optionalInstant(file.minEventTimeMs),
-      maxEventTime: optionalInstant(file.maxEventTimeMs),
-      sha256: file.sha256,
-      preparation
-    }
+    const minEventTime = optionalInstant(file.minEventTimeMs)
+    const maxEventTime = optionalInstant(file.maxEventTimeMs)
+    return { kind, path, bytes, records, minEventTime, maxEventTime, sha256, preparation }
   }
   try {
-    const files = await inParallel(chunk.files, PARALLEL_FILES, prepareFile)
-    const reason = files.length === 0 ? 'no-records' : null
-    const committedAt = instantOf(now())
-    const range = { version: logVersion, type: 'entry', chain, from, to } as const
-    return { ...range, reason, counts, leaderEpoch, ...fingerprints, nonce, committedAt, files }
+    return await inParallel(files, PARALLEL_FILES, prepareFile)
   } catch (error) {
     const cleanUp = AbortSignal.timeout(CLEAN_UP_MS)
     await Promise.allSettled(prepared.map((preparation) => store.discard(preparation, cleanUp)))
@@ -79,7 +100,8 @@ export async function discardEntry(store: Store, entry: Entry, signal: AbortSign
 
 const contentTypes = { data: 'application/vnd.apache.parquet', dead: 'application/x-ndjson' } as const
 
-function pathOf(file: ChunkFile, name: DataFileName): string {
+/** Final path of a chunk's file. */
+export function pathOf(file: ChunkFile, name: DataFileName): string {
   return file.kind === 'data' ? dataPath(file.directory, name) : deadPath(name)
 }
 

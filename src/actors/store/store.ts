@@ -48,6 +48,14 @@ export interface Store {
    */
   publish(file: PreparedFile, signal: AbortSignal): Promise<void>
 
+  /**
+   * After `publish` said `prepared-gone`: whether what was prepared is gone for good, so that no publication of another
+   * process that is still under way can make the file visible. Gives the prepared bytes up, or sees that they are absent,
+   * and only then looks at the final path. False when the file is there or can still be published. Rejects with
+   * `publish-blocked` when another file stands there.
+   */
+  proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean>
+
   /** Gives up bytes that this process prepared and no entry names. */
   discard(preparation: Preparation, signal: AbortSignal): Promise<void>
 }
@@ -85,6 +93,8 @@ export interface DataFile {
   readonly contentType: string
   /** `<chain>/<from>-<nonce>`: written into the object's metadata where the store has such. */
   readonly entryId: string
+  /** Keeps this attempt's bytes apart from others for the same path, where the path does not. */
+  readonly attempt?: string
 }
 
 /** How to publish a prepared file; stands in the entry as it is, so that another process can do it. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { discoverChains, surveyChain } from '../../../src/actors/redshift/log.ts'
-import { publishEntry, writeHead } from '../../../src/actors/store/chain.ts'
+import { publishEntry, writeHead } from '../../../src/actors/store/commit.ts'
 import {
   type ClosedEntry,
   type Entry,

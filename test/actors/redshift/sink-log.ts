@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ParquetWriter } from '../../../src/actors/parquet/writer.ts'
 import { sinkColumns } from '../../../src/actors/rows/open.ts'
-import { publishEntry, writeHead } from '../../../src/actors/store/chain.ts'
+import { publishEntry, writeHead } from '../../../src/actors/store/commit.ts'
 import {
   type ClosedEntry,
   type Entry,

@@ -1,15 +1,9 @@
 import { beforeEach, expect, test } from 'vitest'
-import {
-  commitEntry,
-  openChain,
-  publishEntry,
-  readEntry,
-  recordedTopicId,
-  walkEntries,
-  writeHead
-} from '../../../src/actors/store/chain.ts'
+import { openChain, recordedTopicId } from '../../../src/actors/store/chain.ts'
+import { commitEntry, publishEntry, writeHead } from '../../../src/actors/store/commit.ts'
 import { type ClosedEntry, type Entry, instantOf, serialize } from '../../../src/actors/store/entry.ts'
 import { type ChainId, chainName, entryPath, genesisPath, headPath } from '../../../src/actors/store/names.ts'
+import { readEntry, walkEntries } from '../../../src/actors/store/records.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
 import { Fault } from '../../../src/errors.ts'
 import { chainOf, preparedEntry, seededRandom } from '../../support/chain-fixtures.ts'

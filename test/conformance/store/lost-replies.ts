@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import { commitEntry, openChain, publishEntry, writeHead } from '../../../src/actors/store/chain.ts'
+import { openChain } from '../../../src/actors/store/chain.ts'
+import { commitEntry, publishEntry, writeHead } from '../../../src/actors/store/commit.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
 import { Fault } from '../../../src/errors.ts'
 import { chainOf, preparedEntry, seededRandom } from '../../support/chain-fixtures.ts'
