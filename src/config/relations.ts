@@ -108,6 +108,11 @@ function* checkPairs(document: unknown): Iterable<ConfigFault> {
     const half = missingHalf(store, 'access_key_id', 'secret_access_key')
     if (half)
       yield missing(['store', name, half], 'a secret; access_key_id and secret_access_key go together')
+    if (store.kms_key === undefined || store.sse === 'kms') continue
+    yield {
+      key: keyOf(['store', name, 'kms_key']),
+      problem: notAllowed(store.kms_key, 'none, unless sse = "kms"')
+    }
   }
 }
 

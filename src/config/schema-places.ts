@@ -16,7 +16,7 @@ import {
 } from './fields.ts'
 import { Secret } from './secret.ts'
 import type { ClusterConfig, HdfsStoreConfig, HttpConfig, S3StoreConfig, WarehouseConfig } from './types.ts'
-import { saslMechanisms } from './types.ts'
+import { s3Encryptions, s3StorageClasses, saslMechanisms } from './types.ts'
 
 export const listen = () =>
   hostAndPort(0)
@@ -120,15 +120,46 @@ export function s3StoreTable(environment: Environment) {
     access_key_id: secret(environment)
       .optional()
       .describe("Access key; the SDK's own credential chain when absent."),
-    secret_access_key: secret(environment).optional().describe('Secret of the access key.')
+    secret_access_key: secret(environment).optional().describe('Secret of the access key.'),
+    sse: oneOf(s3Encryptions)
+      .optional()
+      .describe(
+        "Encryption by the store, with its own keys or those of a KMS; the bucket's default when absent."
+      ),
+    kms_key: text(/^[A-Za-z0-9:/_-]{1,2048}$/, 'the id, alias or ARN of a KMS key')
+      .optional()
+      .describe('Key of `sse = "kms"`; AWS\' own when absent.'),
+    storage_class: oneOf(s3StorageClasses)
+      .optional()
+      .describe(
+        'Storage class of data files and dead letters; archives cannot be read at once and are refused.'
+      ),
+    tags: tags().optional().describe('Tags of data files and dead letters: at most ten names with values.')
   }).transform(
     ({ path_style, access_key_id, secret_access_key, endpoint, prefix, ...rest }): S3StoreConfig => ({
-      ...rest,
+      type: rest.type,
+      bucket: rest.bucket,
+      region: rest.region,
       prefix: prefix.replace(/\/$/, ''),
       pathStyle: path_style,
-      ...present({ endpoint, accessKeyId: access_key_id, secretAccessKey: secret_access_key })
+      ...present({
+        ...{ endpoint, accessKeyId: access_key_id, secretAccessKey: secret_access_key },
+        ...{ sse: rest.sse, kmsKey: rest.kms_key, storageClass: rest.storage_class, tags: rest.tags }
+      })
     })
   )
+}
+
+const TAGS_MAX = 10
+const TAGS = `at most ${TAGS_MAX} tags: names up to 128 and values up to 256 letters, digits, spaces or any of _.:/=+-@, no name beginning with "aws:"`
+
+/** Limits of the S3 user guide, "Categorizing your storage using tags". */
+function tags() {
+  const name = z.string().regex(/^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/iu)
+  const value = text(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u, TAGS)
+  return z
+    .record(name, value, { error: TAGS })
+    .refine((given) => Object.keys(given).length <= TAGS_MAX, { error: TAGS })
 }
 
 export function warehouseTable(environment: Environment) {

@@ -1,24 +1,40 @@
 import { z } from 'zod'
-import { duration, flag, name, oneOf, present, refuse, table, topicPatterns } from './fields.ts'
+import type { Environment } from './environment.ts'
+import { name, oneOf, present, refuse, table, topicPatterns } from './fields.ts'
+import { checkRows, rowsConfig, rowsKeys } from './schema-columns.ts'
+import { hiveTable } from './schema-hive.ts'
 import { layoutConfig, layoutKeys } from './schema-layout.ts'
 import { refreshInterval, sessionTimeout, shards } from './schema-roles.ts'
-import { parquetCodecs, type SinkConfig } from './types.ts'
+import { type HdfsSinkConfig, parquetCodecs, type SinkConfig } from './types.ts'
 import { parseDuration } from './units.ts'
 
-export function hdfsSinkTable() {
-  return table(sinkKeys()).transform(sinkConfig)
+export function hdfsSinkTable(environment: Environment) {
+  const hive = hiveTable(environment)
+    .optional()
+    .describe('Table in Hive that shows the files; none when absent.')
+  return table({ ...sinkKeys(environment), hive })
+    .superRefine(checkRows)
+    .transform(({ hive, ...keys }): HdfsSinkConfig => ({ ...sinkConfig(keys), ...present({ hive }) }))
 }
 
-export function s3SinkTable() {
+export function s3SinkTable(environment: Environment) {
   const ttl = wholeDays()
     .optional()
     .describe(
       'How long files stay; whole days. S3 removes them by the rules of `causeway s3 lifecycle`, at a midnight UTC or later.'
     )
-  return table({ ...sinkKeys(), ttl }).transform(
-    ({ ttl, ...keys }): SinkConfig => ({ ...sinkConfig(keys), ...present({ ttlMs: ttl }) })
-  )
+  return table({ ...sinkKeys(environment), ttl })
+    .superRefine(checkRows)
+    .transform(
+      ({ ttl, ...keys }): SinkConfig => ({
+        ...sinkConfig(keys, VARCHAR_BYTES_MAX),
+        ...present({ ttlMs: ttl })
+      })
+    )
 }
+
+/** What a VARCHAR of Redshift holds, into which S3's files are loaded. */
+const VARCHAR_BYTES_MAX = 65_535
 
 const WHOLE_DAYS =
   'whole days from "1d", such as "30d": S3 expires objects at the midnight UTC after so many days, never within one'
@@ -36,13 +52,12 @@ const DAY_MS = 86_400_000
 const DAYS_MAX = 36_500
 
 /** The keys of every sink, whatever kind of store it writes into. */
-function sinkKeys() {
+function sinkKeys(environment: Environment) {
   return {
     cluster: name().describe('The [cluster.NAME] read from.'),
     topics: topicPatterns(1).describe('Topics, or regular expressions that fit the whole name.'),
     store: name().describe('The [store.NAME] written to.'),
-    preset: oneOf(['tweet']).default('tweet').describe('Columns that events are flattened into.'),
-    lineage: flag().default(true).describe('Adds columns _topic, _partition, _offset and _timestamp.'),
+    ...rowsKeys(environment),
     ...layoutKeys(),
     codec: oneOf(parquetCodecs).default('snappy').describe('Codec of the Parquet pages.'),
     start: oneOf(['earliest', 'latest'])
@@ -54,13 +69,13 @@ function sinkKeys() {
   }
 }
 
-function sinkConfig(it: z.output<z.ZodObject<ReturnType<typeof sinkKeys>>>): SinkConfig {
+/** @param bytesMax of text columns that do not say theirs; absent: any */
+function sinkConfig(it: z.output<z.ZodObject<ReturnType<typeof sinkKeys>>>, bytesMax?: number): SinkConfig {
   return {
     cluster: it.cluster,
     topics: it.topics,
     store: it.store,
-    preset: it.preset,
-    lineage: it.lineage,
+    ...rowsConfig(it, bytesMax),
     ...layoutConfig(it),
     codec: it.codec,
     start: it.start,

@@ -36,8 +36,8 @@ export function configSchema(environment: Environment) {
     warehouse: named(warehouseTable(environment)).describe(
       'Databases that rows are loaded into, named once.'
     ),
-    hdfs_sink: named(hdfsSinkTable()).describe('Kafka topics → Parquet files in HDFS.'),
-    s3_sink: named(s3SinkTable()).describe('Kafka topics → Parquet files in S3.'),
+    hdfs_sink: named(hdfsSinkTable(environment)).describe('Kafka topics → Parquet files in HDFS.'),
+    s3_sink: named(s3SinkTable(environment)).describe('Kafka topics → Parquet files in S3.'),
     redshift_loader: named(loaderTable()).describe('Files of an S3 sink → rows of a warehouse table.')
   }).transform(
     (file): Config => ({

@@ -1,8 +1,10 @@
 import type { Naming } from './naming.ts'
+import type { RowsConfig } from './row-types.ts'
 import type { RuleConfig } from './rules.ts'
 import type { Secret } from './secret.ts'
 
 export type { Naming } from './naming.ts'
+export type { ColumnConfig, RegistryConfig, RowsConfig, ValuesConfig } from './row-types.ts'
 export type { RuleConfig } from './rules.ts'
 
 /**
@@ -26,7 +28,7 @@ export interface Config {
   readonly mirror: Named<MirrorConfig>
   readonly stores: Named<StoreConfig>
   readonly warehouses: Named<WarehouseConfig>
-  readonly hdfsSinks: Named<SinkConfig>
+  readonly hdfsSinks: Named<HdfsSinkConfig>
   readonly s3Sinks: Named<SinkConfig>
   readonly redshiftLoaders: Named<RedshiftLoaderConfig>
 }
@@ -206,7 +208,29 @@ export interface S3StoreConfig {
   /** Absent: the SDK's own credential chain. Always given together. */
   readonly accessKeyId?: Secret
   readonly secretAccessKey?: Secret
+  /** Encryption that is asked for with each write; the bucket's default when absent. */
+  readonly sse?: S3Encryption
+  /** Only with `kms`; AWS' own key when absent. */
+  readonly kmsKey?: string
+  /** Of data files and dead letters. */
+  readonly storageClass?: S3StorageClass
+  /** Of data files and dead letters, by name. */
+  readonly tags?: Readonly<Record<string, string>>
 }
+
+export const s3Encryptions = ['s3', 'kms'] as const
+export type S3Encryption = (typeof s3Encryptions)[number]
+
+/** Those that can be read at once: a COPY reads no archive. */
+export const s3StorageClasses = [
+  'STANDARD',
+  'STANDARD_IA',
+  'ONEZONE_IA',
+  'INTELLIGENT_TIERING',
+  'GLACIER_IR',
+  'REDUCED_REDUNDANCY'
+] as const
+export type S3StorageClass = (typeof s3StorageClasses)[number]
 
 export interface WarehouseConfig {
   readonly dialect: 'postgres'
@@ -218,14 +242,11 @@ export interface WarehouseConfig {
 export const parquetCodecs = ['none', 'snappy', 'gzip', 'zstd'] as const
 export type ParquetCodec = (typeof parquetCodecs)[number]
 
-export interface SinkConfig extends LayoutConfig {
+export interface SinkConfig extends LayoutConfig, RowsConfig {
   readonly cluster: string
   /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
   readonly topics: readonly string[]
   readonly store: string
-  readonly preset: 'tweet'
-  /** Adds `_topic`, `_partition`, `_offset` and `_timestamp` to the rows. */
-  readonly lineage: boolean
   readonly codec: ParquetCodec
   readonly start: 'earliest' | 'latest'
   readonly shards: number
@@ -253,6 +274,10 @@ export interface LayoutConfig {
   readonly filesOpen: number
   /** More than `max` dead letters among so many consecutive records stop a partition. */
   readonly deadLetters: { readonly max: number; readonly among: number }
+}
+
+export interface HdfsSinkConfig extends SinkConfig {
+  readonly hive?: HiveConfig
 }
 
 /** The external table over an HDFS sink's files. */

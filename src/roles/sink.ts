@@ -5,7 +5,7 @@ import { createCommitter } from '../actors/kafka/committer.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createSinkMeter } from '../actors/meter.ts'
-import { sinkColumns } from '../actors/rows/open.ts'
+import { rowsIdentity, sinkColumns } from '../actors/rows/open.ts'
 import { checkLayout } from '../actors/store/layout.ts'
 import { OpenFiles } from '../actors/store/open-files.ts'
 import type { Store } from '../actors/store/store.ts'
@@ -16,6 +16,7 @@ import { sinkMachine } from '../machines/sink.ts'
 import type { SinkInput } from '../machines/sink-events.ts'
 import type { Role, RoleContext, RoleName } from './role.ts'
 import { createChain } from './sink-chain.ts'
+import { createHive, type HiveBinding, hiveInput } from './sink-hive.ts'
 import { describeSink } from './sink-view.ts'
 
 export interface SinkRoleOptions {
@@ -23,6 +24,8 @@ export interface SinkRoleOptions {
   readonly instance: string
   readonly config: SinkConfig
   readonly store: Store
+  /** The table that shows the files: HDFS has one. */
+  readonly hive?: Pick<HiveBinding, 'config' | 'table'> | undefined
 }
 
 const COMMIT_INTERVAL_MS = 1_000
@@ -47,7 +50,7 @@ const FETCH_SHARE = 8
  * read back from the log after any doubt.
  */
 export function createSink(context: RoleContext, options: SinkRoleOptions): Role {
-  const { role, instance, config, store } = options
+  const { role, instance, config, store, hive } = options
   const { budget, log } = context
   const cluster = context.cluster(config.cluster)
   const sink = `${context.config.name}.${instance}`
@@ -80,7 +83,8 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
         fingerprints: fingerprintsOf(config),
         now: context.now,
         nonce: random
-      })
+      }),
+      ...(hive && { hive: createHive({ ...hive, store, nonce: random, onFault: onFailure }) })
     },
     actions: {
       logFault: (_, { fault, where }) => log.warn({ code: fault.code, partition: where }, fault.message)
@@ -110,7 +114,8 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
       partitionMaxBytes: Math.ceil(fetchBytes / FETCH_SHARE)
     },
     flow: { limitBytes: budget.limitBytes },
-    filesOpenMax: openFiles.limit
+    filesOpenMax: openFiles.limit,
+    ...(hive && { hive: hiveInput(hive.table) })
   }
   return {
     role,
@@ -132,10 +137,10 @@ function nonce(random: () => number): string {
 }
 
 function fingerprintsOf(config: SinkConfig) {
-  const { preset, lineage, template, timeColumn, timeWindow, codec } = config
+  const { template, timeColumn, timeWindow, codec } = config
   return {
     schema: fingerprint(sinkColumns(config)),
-    config: fingerprint({ preset, lineage, template, timeColumn, timeWindow, codec }),
+    config: fingerprint({ ...rowsIdentity(config), template, timeColumn, timeWindow, codec }),
     encoder: fileKind({ type: 'parquet', codec }).encoder
   }
 }

@@ -3,7 +3,7 @@ import { compressors } from 'hyparquet-compressors'
 import { expect, test } from 'vitest'
 import { openTableFile } from '../../../src/actors/files/table-file.ts'
 import type { Outcome } from '../../../src/actors/rows/decoder.ts'
-import { openDecoder, sinkColumns } from '../../../src/actors/rows/open.ts'
+import { openDecoders, sinkColumns } from '../../../src/actors/rows/open.ts'
 import { tweetAt } from '../../../src/embedded/event-stream/generator.ts'
 import { writeInt64 } from '../../../src/records/bytes.ts'
 import { encodeBatch, forEachRecord } from '../../../src/records/record.ts'
@@ -12,7 +12,7 @@ function encode(values: readonly string[], lineage: boolean, timestamp = 1_700_0
   const records = values.map((value) => ({ key: null, value: Buffer.from(value), headers: [], timestamp }))
   const batch = encodeBatch(records, { codec: 4 })
   writeInt64(batch, 2 ** 40, 0)
-  const decoder = openDecoder({ preset: 'tweet', lineage }, { topic: 'hybrid', partition: 3 })
+  const decoder = openDecoders({ preset: 'tweet', lineage })({ topic: 'hybrid', partition: 3 })
   const table = openTableFile({ type: 'parquet', codec: 'snappy' }, decoder.columns)
   const outcomes: Outcome[] = []
   forEachRecord(batch, (record) => {
