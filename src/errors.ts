@@ -39,7 +39,8 @@ const UNUSABLE = new Set([
   'mm2-naming',
   'mm2-not-found',
   'port-in-use',
-  'store-without-conditional-writes'
+  'store-without-conditional-writes',
+  'store-without-encryption'
 ])
 
 /** The exit code that a fault which ends the process leaves behind. */

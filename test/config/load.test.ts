@@ -117,6 +117,26 @@ test.each([
     'mirror.w.topics copies in a circle: x on a → x on b ([mirror.m]) → x on a ([mirror.w]); allowed: '
   ],
   [
+    'a KMS key without its encryption',
+    '[store.s]\ntype = "s3"\nbucket = "lake"\nsse = "s3"\nkms_key = "alias/k"',
+    'store.s.kms_key = "alias/k" is not allowed; allowed: none, unless sse = "kms"'
+  ],
+  [
+    'a class that nobody can read at once',
+    '[store.s]\ntype = "s3"\nbucket = "lake"\nstorage_class = "DEEP_ARCHIVE"',
+    'store.s.storage_class = "DEEP_ARCHIVE" is not allowed; allowed: "STANDARD", '
+  ],
+  [
+    'tags that S3 does not take',
+    '[store.s]\ntype = "s3"\nbucket = "lake"\ntags = { class = "raw;fine" }',
+    'store.s.tags.class = "raw;fine" is not allowed; allowed: at most 10 tags'
+  ],
+  [
+    'a ttl of files that never change',
+    '[store.s]\ntype = "hdfs"\nnamenodes = ["http://n:9870"]\n[hdfs_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"\nttl = "1d"',
+    'hdfs_sink.x.ttl is not a known key'
+  ],
+  [
     'a sink into a store of the other kind',
     '[store.s]\ntype = "hdfs"\nnamenodes = ["http://n:9870"]\n[s3_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"',
     's3_sink.x.store = "s" is not allowed; allowed: the name of a [store.NAME] of type "s3"'

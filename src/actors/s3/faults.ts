@@ -48,7 +48,17 @@ const DENIED = new Set([
 /** Statuses that may pass although they are below 500. */
 const PASSING_STATUSES = new Set([408, 409, 425, 429])
 /** A clock that is off is set right by someone, sooner or later. */
-const PASSING = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'OperationAborted'])
+const PASSING = new Set([
+  'RequestTimeout',
+  'RequestTimeTooSkewed',
+  'SlowDown',
+  'OperationAborted',
+  // Of a KMS that encrypts for S3: answered with 400.
+  'KMS.ThrottlingException',
+  'ThrottlingException',
+  'Throttling',
+  'RequestLimitExceeded'
+])
 
 /**
  * An SDK error as a `Fault`: `store-denied`, `store-quota` and `store-refused` are answers; everything else is

@@ -11,6 +11,14 @@ import { Fault } from '../../errors.ts'
 import { inParallel } from '../store/parallel.ts'
 import type { DataFile, Preparation, UploadedPart } from '../store/store.ts'
 import { answerOf } from './faults.ts'
+import type { WriteHeaders } from './writing.ts'
+
+/** Where an upload goes, and the headers of what it makes. */
+export interface UploadTarget {
+  readonly bucket: string
+  readonly key: string
+  readonly headers?: WriteHeaders['file']
+}
 
 export type Upload = Extract<Preparation, { readonly type: 'multipart' }>
 
@@ -31,14 +39,15 @@ interface Part {
 /** Uploads all parts and completes nothing, so that nobody sees the object. Gives the upload up when a part fails. */
 export async function uploadParts(
   client: S3Client,
-  target: { readonly bucket: string; readonly key: string },
+  target: UploadTarget,
   file: DataFile,
   signal: AbortSignal
 ): Promise<Upload> {
-  const { bucket: Bucket, key } = target
+  const { bucket: Bucket, key, headers } = target
   const create = new CreateMultipartUploadCommand({
     Bucket,
     Key: key,
+    ...headers,
     ContentType: file.contentType,
     Metadata: { [ENTRY_METADATA]: file.entryId },
     ChecksumAlgorithm: 'SHA256'

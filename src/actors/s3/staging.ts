@@ -3,7 +3,15 @@ import { CopyObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/cli
 import { Fault } from '../../errors.ts'
 import type { DataFile } from '../store/store.ts'
 import { answerOf } from './faults.ts'
-import { abortUpload, completeUpload, ENTRY_METADATA, PART_BYTES_MIN, uploadParts } from './multipart.ts'
+import {
+  abortUpload,
+  completeUpload,
+  ENTRY_METADATA,
+  PART_BYTES_MIN,
+  type UploadTarget,
+  uploadParts
+} from './multipart.ts'
+import type { WriteHeaders } from './writing.ts'
 
 /** Where objects wait to be copied to their place, below the store's prefix. */
 export const STAGING = 'staging'
@@ -20,7 +28,7 @@ export const STAGING = 'staging'
  */
 export async function stage(
   client: S3Client,
-  target: { readonly bucket: string; readonly key: string },
+  target: UploadTarget,
   file: DataFile,
   signal: AbortSignal
 ): Promise<void> {
@@ -41,21 +49,27 @@ export async function stage(
 export async function copyStaged(
   client: S3Client,
   bucket: string,
-  { from, to }: { readonly from: string; readonly to: string },
+  {
+    from,
+    to,
+    headers
+  }: { readonly from: string; readonly to: string; readonly headers: WriteHeaders['copy'] },
   signal: AbortSignal
 ): Promise<void> {
   const CopySource = [bucket, ...from.split('/')].map(encodeURIComponent).join('/')
-  await client.send(new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource }), { abortSignal: signal })
+  const command = new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource, ...headers })
+  await client.send(command, { abortSignal: signal })
 }
 
 async function put(
   client: S3Client,
-  { bucket: Bucket, key: Key }: { readonly bucket: string; readonly key: string },
+  { bucket: Bucket, key: Key, headers }: UploadTarget,
   file: DataFile,
   signal: AbortSignal
 ): Promise<void> {
   const Body = Buffer.concat(file.parts)
   const command = new PutObjectCommand({
+    ...headers,
     ...{ Bucket, Key, Body, ContentLength: Body.length, ContentType: file.contentType },
     Metadata: { [ENTRY_METADATA]: file.entryId },
     ChecksumSHA256: createHash('sha256').update(Body).digest('base64')

@@ -24,8 +24,15 @@ import { AWS, clientOptions, createClient, onServer, type S3ClientOptions } from
 import { answerOf, s3Fault } from './faults.ts'
 import { abortUpload, completeUpload, ENTRY_METADATA, isUploadGone, uploadParts } from './multipart.ts'
 import { copyStaged, STAGING, stage } from './staging.ts'
+import {
+  demandEncryption,
+  type S3WriteOptions,
+  unableTo,
+  type WriteHeaders,
+  writeHeaders
+} from './writing.ts'
 
-export interface S3StoreOptions extends S3ClientOptions {
+export interface S3StoreOptions extends S3ClientOptions, S3WriteOptions {
   readonly bucket: string
   /** Without slashes at its ends; empty for the bucket's root. */
   readonly prefix: string
@@ -51,6 +58,7 @@ export class S3Store implements Store {
   readonly uri: string
   readonly #bucket: string
   readonly #prefix: string
+  readonly #headers: WriteHeaders
   /** Retries by itself: for what can be repeated without a trace. */
   readonly #repeatable: S3Client
   readonly #once: S3Client
@@ -60,6 +68,7 @@ export class S3Store implements Store {
   constructor(options: S3StoreOptions) {
     this.#bucket = options.bucket
     this.#prefix = options.prefix === '' ? '' : `${options.prefix}/`
+    this.#headers = writeHeaders(options)
     this.uri = `s3://${options.bucket}/${options.prefix}`
     this.#repeatable = createClient(options, READ_ATTEMPTS)
     this.#once = createClient(options, 1)
@@ -70,8 +79,9 @@ export class S3Store implements Store {
     }
   }
 
-  probe(signal: AbortSignal): Promise<void> {
-    return probeConditions(this, `log/v1/probe-${randomUUID()}.json`, signal)
+  async probe(signal: AbortSignal): Promise<void> {
+    await probeConditions(this, `log/v1/probe-${randomUUID()}.json`, signal)
+    await this.#probeFile(`${STAGING}/probe-${randomUUID()}`, signal)
   }
 
   async read(path: string, signal: AbortSignal): Promise<Buffer | undefined> {
@@ -87,21 +97,22 @@ export class S3Store implements Store {
   }
 
   async create(path: string, content: Buffer, signal: AbortSignal): Promise<CreateOutcome> {
-    const command = new PutObjectCommand({ ...this.#object(path), Body: content, IfNoneMatch: '*' })
+    const { log } = this.#headers
+    const command = new PutObjectCommand({ ...this.#object(path), ...log, Body: content, IfNoneMatch: '*' })
     try {
-      await this.#once.send(command, { abortSignal: signal })
+      demandEncryption(log, await this.#once.send(command, { abortSignal: signal }), this.uri)
       return { outcome: 'created' }
     } catch (error) {
       signal.throwIfAborted()
       if (answerOf(error).status === 412) return { outcome: 'exists' }
       const fault = s3Fault(error, `PUT ${path}`)
-      if (!fault.retryable) throw withoutConditions(error, this.uri) ?? fault
+      if (!fault.retryable) throw unableTo(error, log, this.uri) ?? fault
       return { outcome: 'doubtful', fault }
     }
   }
 
   async replace(path: string, content: Buffer, signal: AbortSignal): Promise<void> {
-    const command = new PutObjectCommand({ ...this.#object(path), Body: content })
+    const command = new PutObjectCommand({ ...this.#object(path), ...this.#headers.log, Body: content })
     await this.#faulting(`PUT ${path}`, signal, this.#repeatable.send(command, { abortSignal: signal }))
   }
 
@@ -142,7 +153,7 @@ export class S3Store implements Store {
 
   async prepare(file: DataFile, signal: AbortSignal): Promise<Preparation> {
     if (this.#server !== AWS) return await this.#staged(file, signal)
-    const target = { bucket: this.#bucket, key: this.#key(file.path) }
+    const target = { bucket: this.#bucket, key: this.#key(file.path), headers: this.#headers.file }
     const uploaded = uploadParts(this.#repeatable, target, file, signal)
     const upload = await this.#faulting(`upload of ${file.path}`, signal, uploaded)
     const bytes = upload.parts.reduce((sum, part) => sum + part.bytes, 0)
@@ -157,7 +168,9 @@ export class S3Store implements Store {
       if (preparation.type === 'multipart') {
         await completeUpload(this.#once, this.#bucket, preparation, signal)
       } else {
-        const copy = { from: this.#key(preparation.temporary), to: this.#key(file.path) }
+        const { temporary } = preparation
+        const { copy: headers } = this.#headers
+        const copy = { from: this.#key(temporary), to: this.#key(file.path), headers }
         await copyStaged(this.#once, this.#bucket, copy, signal)
       }
     } catch (error) {
@@ -201,9 +214,18 @@ export class S3Store implements Store {
     this.#once.destroy()
   }
 
+  /** A class or tags that the store does not take are found out before there is anything to write. */
+  async #probeFile(path: string, signal: AbortSignal): Promise<void> {
+    const { file, log } = this.#headers
+    if (Object.keys(file).length === Object.keys(log).length) return
+    const command = new PutObjectCommand({ ...this.#object(path), ...file, Body: 'x' })
+    await this.#faulting(`PUT ${path}`, signal, this.#repeatable.send(command, { abortSignal: signal }))
+    await this.remove(path, signal)
+  }
+
   async #staged(file: DataFile, signal: AbortSignal): Promise<Preparation> {
     const temporary = `${STAGING}/${randomUUID()}`
-    const target = { bucket: this.#bucket, key: this.#key(temporary) }
+    const target = { bucket: this.#bucket, key: this.#key(temporary), headers: this.#headers.staged }
     await this.#faulting(`upload of ${file.path}`, signal, stage(this.#repeatable, target, file, signal))
     const bytes = (await this.stat(temporary, signal))?.bytes
     if (bytes === file.bytes) return { type: 'rename', temporary }
@@ -253,11 +275,4 @@ export class S3Store implements Store {
   #key(path: string): string {
     return `${this.#prefix}${path}`
   }
-}
-
-/** A store that says plainly that it cannot do conditional writes. */
-function withoutConditions(error: unknown, uri: string): Fault | undefined {
-  if (answerOf(error).status !== 501) return undefined
-  const what = `${uri} does not implement conditional writes (If-None-Match): exactly-once delivery needs them`
-  return new Fault('store-without-conditional-writes', what, { cause: error })
 }

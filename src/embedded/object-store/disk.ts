@@ -34,6 +34,8 @@ export interface StoredObject {
   readonly modifiedMs: number
   /** Headers given back on GET and HEAD: `content-type` and its like, and `x-amz-meta-*`. */
   readonly headers: Readonly<Record<string, string>>
+  /** Headers of how it is kept, as `keeping.ts` has them. */
+  readonly keeping?: Readonly<Record<string, string>> | undefined
   readonly tags?: Tags | undefined
   readonly checksum?: StoredChecksum | undefined
   /** The content, in order: one blob, or one per part. */
@@ -56,6 +58,7 @@ export interface Upload {
   readonly key: string
   readonly initiatedMs: number
   readonly headers: Readonly<Record<string, string>>
+  readonly keeping?: Readonly<Record<string, string>> | undefined
   readonly tags?: Tags | undefined
   readonly checksum?: { readonly algorithm: Algorithm; readonly type: ChecksumType } | undefined
 }

@@ -10,6 +10,7 @@ import {
   type UploadInProgress
 } from './disk.ts'
 import { S3Error } from './errors.ts'
+import { encryptionHeaders, keeping } from './keeping.ts'
 import { expirationHeader } from './lifecycle.ts'
 import {
   checksumElement,
@@ -47,14 +48,21 @@ export async function createUpload(operation: Operation): Promise<Reply> {
   }
   const checksum: Upload['checksum'] = algorithm && { algorithm, type }
   const id = newUploadId()
-  const kept = { headers: keptHeaders(operation), tags: taggingHeader(operation) }
+  const kept = {
+    headers: keptHeaders(operation),
+    keeping: keeping(operation),
+    tags: taggingHeader(operation)
+  }
   disk.createUpload({ id, bucket, key, initiatedMs: nowMs, ...kept, checksum })
   return xmlReply(
     'InitiateMultipartUploadResult',
     { Bucket: bucket, Key: key, UploadId: id },
-    checksum && {
-      'x-amz-checksum-algorithm': checksum.algorithm.toUpperCase(),
-      'x-amz-checksum-type': checksum.type
+    {
+      ...encryptionHeaders(kept.keeping),
+      ...(checksum && {
+        'x-amz-checksum-algorithm': checksum.algorithm.toUpperCase(),
+        'x-amz-checksum-type': checksum.type
+      })
     }
   )
 }
@@ -117,6 +125,7 @@ export async function completeUpload(operation: Operation): Promise<Reply> {
     etag: multipartEtag(parts),
     modifiedMs: nowMs,
     headers: upload.headers,
+    keeping: upload.keeping,
     tags: upload.tags,
     checksum,
     blobs: parts.map((part) => part.blob),

@@ -1,6 +1,7 @@
 import type { Reply } from '../http-service.ts'
 import type { StoredObject } from './disk.ts'
 import { S3Error } from './errors.ts'
+import { encryptionHeaders, keeping } from './keeping.ts'
 import { expirationHeader } from './lifecycle.ts'
 import {
   checksumElements,
@@ -22,6 +23,7 @@ import { childText, parseXml } from './xml.ts'
 export async function putObject(operation: Operation): Promise<Reply> {
   const { disk, request, authentication, bucket, key, nowMs } = operation
   const tags = taggingHeader(operation)
+  const kept = keeping(operation)
   const { blob, result } = await disk.writeBlob((write) => receive(request, authentication, write))
   const object: StoredObject = {
     bucket,
@@ -30,6 +32,7 @@ export async function putObject(operation: Operation): Promise<Reply> {
     etag: result.md5.toString('hex'),
     modifiedMs: nowMs,
     headers: keptHeaders(operation),
+    keeping: kept,
     tags,
     checksum: result.checksum && {
       algorithm: result.checksum.algorithm,
@@ -41,6 +44,7 @@ export async function putObject(operation: Operation): Promise<Reply> {
   putOrDiscard(operation, object)
   const headers = {
     etag: quote(object.etag),
+    ...encryptionHeaders(kept),
     ...checksumHeaders(object.checksum),
     ...expirationHeader(operation, object)
   }
@@ -50,6 +54,7 @@ export async function putObject(operation: Operation): Promise<Reply> {
 export async function copyObject(operation: Operation): Promise<Reply> {
   const { disk, bucket, key, nowMs } = operation
   const source = copySource(operation)
+  const ownKeeping = keeping(operation)
   const content = await disk.read(source.blobs, 0, source.bytes)
   const { blob } = await disk.writeBlob(async (write) => {
     for await (const chunk of content) await write(chunk)
@@ -58,16 +63,17 @@ export async function copyObject(operation: Operation): Promise<Reply> {
   const { uploadId: _, ...kept } = source
   const object: StoredObject = {
     ...kept,
-    ...{ bucket, key, modifiedMs: nowMs, blobs: [blob] },
+    ...{ bucket, key, modifiedMs: nowMs, blobs: [blob], keeping: ownKeeping },
     ...(replaces('metadata') && { headers: keptHeaders(operation) }),
     ...(replaces('tagging') && { tags: taggingHeader(operation) })
   }
   putOrDiscard(operation, object)
-  return xmlReply('CopyObjectResult', {
+  const result = {
     ETag: quote(object.etag),
     LastModified: new Date(nowMs).toISOString(),
     ...checksumElements(object.checksum)
-  })
+  }
+  return xmlReply('CopyObjectResult', result, encryptionHeaders(ownKeeping))
 }
 
 /** GET and HEAD: for HEAD the body is left out, the headers are the same. */
@@ -80,6 +86,7 @@ export async function getObject(operation: Operation): Promise<Reply> {
   const headers = {
     'content-type': 'binary/octet-stream',
     ...object.headers,
+    ...object.keeping,
     etag: quote(object.etag),
     'last-modified': new Date(object.modifiedMs).toUTCString(),
     'accept-ranges': 'bytes',
