@@ -2,6 +2,7 @@ import type { FetcherInput, FetcherReport } from '../actors/kafka/fetcher.ts'
 import type { GroupOffset, GroupSeat } from '../actors/kafka/group-offsets.ts'
 import type { ChainInput, ChainReport } from './chain-events.ts'
 import type { FlowEvent } from './flow.ts'
+import type { HiveInput, HiveReport } from './hive.ts'
 import type { MembershipInput, MembershipReport } from './membership.ts'
 import type { PlacedPartition } from './sink-chains.ts'
 
@@ -13,6 +14,8 @@ export interface SinkInput {
   readonly flow: { readonly limitBytes: number }
   /** More data files than this are not written at a time. */
   readonly filesOpenMax: number
+  /** Absent: no table shows the files. */
+  readonly hive?: HiveInput
 }
 
 export interface TopologyReport {
@@ -55,6 +58,18 @@ export interface SinkCounters {
   readonly faults: number
 }
 
+export const noCounters: SinkCounters = {
+  recordsRead: 0,
+  recordsKept: 0,
+  recordsFiltered: 0,
+  recordsDead: 0,
+  entriesPublished: 0,
+  filesPublished: 0,
+  bytesPublished: 0,
+  commitsLost: 0,
+  faults: 0
+}
+
 export type SinkEvent =
   | { readonly type: 'drain' }
   | TopologyReport
@@ -64,3 +79,4 @@ export type SinkEvent =
   | FlowEvent
   | FilesReport
   | CommitterReport
+  | HiveReport

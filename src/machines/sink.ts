@@ -12,6 +12,7 @@ import { type Fault, toFault } from '../errors.ts'
 import { chainMachine } from './chain.ts'
 import type { ChainReport } from './chain-events.ts'
 import { type FlowEvent, flowMachine } from './flow.ts'
+import { type HiveEvent, hiveMachine } from './hive.ts'
 import { membershipMachine } from './membership.ts'
 import {
   type Chains,
@@ -25,14 +26,15 @@ import {
   toRotate,
   without
 } from './sink-chains.ts'
-import type {
-  CommitterCommand,
-  CommitterReport,
-  FilesReport,
-  SinkCounters,
-  SinkEvent,
-  SinkInput,
-  TopologyReport
+import {
+  type CommitterCommand,
+  type CommitterReport,
+  type FilesReport,
+  noCounters,
+  type SinkCounters,
+  type SinkEvent,
+  type SinkInput,
+  type TopologyReport
 } from './sink-events.ts'
 
 export interface SinkContext extends SinkInput {
@@ -51,17 +53,6 @@ export interface SinkContext extends SinkInput {
 const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 5_000
 const unbound = () => Promise.reject(new Error('actor not provided'))
-const noCounters: SinkCounters = {
-  recordsRead: 0,
-  recordsKept: 0,
-  recordsFiltered: 0,
-  recordsDead: 0,
-  entriesPublished: 0,
-  filesPublished: 0,
-  bytesPublished: 0,
-  commitsLost: 0,
-  faults: 0
-}
 
 type Report<Type extends ChainReport['type']> = Extract<ChainReport, { type: Type }>
 
@@ -82,6 +73,7 @@ const sinkSetup = setup({
     committer: fromTask<void, undefined, CommitterCommand, CommitterReport>(unbound),
     membership: membershipMachine,
     flow: flowMachine,
+    hive: hiveMachine,
     chain: chainMachine
   },
   guards: {
@@ -233,12 +225,15 @@ const sinkSetup = setup({
       for (const id of toClose(holdings, context.filesOpenMax)) enqueue.sendTo(id, { type: 'rotate' })
     }),
     passToFlow: sendTo('flow', (_, event: FlowEvent) => event),
+    passToHive: sendTo('hive', (_, event: HiveEvent) => event),
+    finishHive: sendTo('hive', { type: 'finish' }),
     finishCommits: sendTo('committer', { type: 'finish' }),
     leaveGroup: sendTo('membership', { type: 'leave' })
   },
   delays: {
     backoff: ({ context }) => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(context.failures, 10)),
-    patience: 3_000
+    patience: 3_000,
+    hivePatience: 10_000
   }
 })
 
@@ -290,19 +285,26 @@ export const sinkMachine = sinkSetup.createMachine({
         { src: 'membership', id: 'membership', input: ({ context }) => context.membership, onDone: 'done' },
         { src: 'flow', id: 'flow', input: ({ context }) => context.flow },
         { src: 'meter', id: 'meter' },
+        { src: 'hive', id: 'hive', input: ({ context }) => context.hive },
         { src: 'committer', id: 'committer' }
       ],
       on: {
         'records.fetched': { actions: { type: 'deliver', params: ({ event }) => event } },
         'partition.faulted': { actions: { type: 'deliverFault', params: ({ event }) => event } },
-        'chain.opened': { actions: { type: 'beginFetch', params: ({ event }) => event } },
+        'chain.opened': {
+          actions: [
+            { type: 'beginFetch', params: ({ event }) => event },
+            { type: 'passToHive', params: ({ event }) => event }
+          ]
+        },
         'chain.closed': { actions: { type: 'endFetch', params: ({ event }) => event } },
         'chain.throttled': { actions: { type: 'holdFetch', params: ({ event }) => event } },
         'chain.relaxed': { actions: { type: 'holdFetch', params: ({ event }) => event } },
         'chain.advanced': {
           actions: [
             { type: 'count', params: ({ event }) => event },
-            { type: 'noteOffset', params: ({ event }) => event }
+            { type: 'noteOffset', params: ({ event }) => event },
+            { type: 'passToHive', params: ({ event }) => event }
           ]
         },
         'chain.lost': { actions: { type: 'countOne', params: { name: 'commitsLost' } } },
@@ -378,8 +380,14 @@ export const sinkMachine = sinkSetup.createMachine({
         },
         settling: {
           entry: 'finishCommits',
-          on: { 'offsets.settled': 'leaving' },
-          after: { patience: 'leaving' }
+          on: { 'offsets.settled': 'registering' },
+          after: { patience: 'registering' }
+        },
+        /** Hive gets to know the last files; what it does not take now, it is told at the next start. */
+        registering: {
+          entry: 'finishHive',
+          on: { 'hive.settled': 'leaving' },
+          after: { hivePatience: 'leaving' }
         },
         leaving: { entry: 'leaveGroup' }
       }

@@ -3,6 +3,7 @@ import type { chainMachine } from '../machines/chain.ts'
 import type { sinkMachine } from '../machines/sink.ts'
 import type { OwnedChain } from '../machines/sink-chains.ts'
 import type { FlowState, PartitionView, RoleView } from './role.ts'
+import { describeHive } from './sink-hive.ts'
 
 type ChainSnapshot = SnapshotFrom<typeof chainMachine>
 
@@ -13,6 +14,7 @@ export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>): RoleVi
   const { chains, counters, fault, notes, partitions: seen } = snapshot.context
   const children = snapshot.children as Readonly<Record<string, { getSnapshot(): unknown } | undefined>>
   const flow = children.flow?.getSnapshot() as { readonly value: FlowState } | undefined
+  const hive = describeHive(children.hive?.getSnapshot())
   const views = Object.entries(chains).map(([id, chain]) =>
     viewOf(chain, children[id]?.getSnapshot() as ChainSnapshot | undefined)
   )
@@ -26,10 +28,11 @@ export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>): RoleVi
     partitions: views.sort((a, b) =>
       a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1
     ),
-    counters: { ...counters },
+    counters: { ...counters, ...hive.counters },
     notes: [
       ...(fault === undefined ? [] : [`${fault.code}: ${fault.message}`]),
       ...troubled.map(({ topic, partition, reason }) => `${topic}-${partition}: ${reason ?? 'in trouble'}`),
+      ...hive.notes,
       ...notes
     ]
   }
