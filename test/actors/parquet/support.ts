@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { type ParquetOptions, ParquetWriter } from '../../../src/actors/parquet/writer.ts'
-import type { ColumnAppender, ColumnSpec } from '../../../src/records/columns.ts'
+import type { ColumnAppender, ColumnSink, ColumnSpec } from '../../../src/records/columns.ts'
 
 export type Value = string | Buffer | bigint | number | boolean | null
 export type Row = readonly Value[]
@@ -13,11 +13,19 @@ export interface Table {
 
 export function writeTable(table: Table, options: ParquetOptions): Buffer {
   const writer = new ParquetWriter(table.columns, options)
-  for (const row of table.rows) {
-    for (const [index, column] of writer.columns.entries()) append(column, column.spec, row[index] ?? null)
-    writer.endRow()
-  }
+  for (const row of table.rows) appendRow(writer, table.columns, row)
   return Buffer.concat(writer.finish())
+}
+
+export function appendRow(
+  file: ColumnSink & { endRow(): void },
+  columns: readonly ColumnSpec[],
+  row: Row
+): void {
+  for (const [index, column] of file.columns.entries()) {
+    append(column, columns[index] as ColumnSpec, row[index] ?? null)
+  }
+  file.endRow()
 }
 
 function append(column: ColumnAppender, { type }: ColumnSpec, value: Value): void {
