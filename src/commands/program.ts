@@ -4,10 +4,12 @@ import { describeError } from '../log.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { healthCommand } from './health.ts'
+import { hiveCommand } from './hive.ts'
 import { mirrorCommand } from './mirror.ts'
 import { offsetsCommand } from './offsets.ts'
 import { runCommand } from './run.ts'
 import { s3Command } from './s3.ts'
+import { sinkCommand } from './sink.ts'
 
 /** What the commands see of the process and the terminal; only `main.ts` touches those themselves. */
 export interface Shell {
@@ -76,6 +78,8 @@ export function createProgram(context: CommandContext): Command {
   mirrorCommand(program, context)
   offsetsCommand(program, context)
   s3Command(program, context)
+  hiveCommand(program, context)
+  sinkCommand(program, context)
   healthCommand(program, context)
   return program
 }

@@ -23,16 +23,28 @@ export async function prepareHive(): Promise<void> {
 /** HiveServer2 4.0.1 with its metastore (Derby) in the same process; the tables' files are on HDFS. */
 export interface RealHive {
   readonly process: Restartable
+  /** Of its Thrift service on 127.0.0.1. */
+  readonly port: number
   /** Runs a statement by Hive's JDBC driver; values as strings. A statement that Hive refuses is an error. */
   query(sql: string): Promise<(string | null)[][]>
   stop(): Promise<void>
 }
 
-export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
+export interface HiveOptions {
+  /** Where the server's machine stands; `UTC` by default. */
+  readonly timeZone?: string
+  /** `hive.server2.authentication`: `NOSASL`, the default, or `NONE`, which speaks SASL and believes every password. */
+  readonly authentication?: 'NOSASL' | 'NONE'
+  /** `hive.server2.transport.mode`, `binary` by default. */
+  readonly transport?: 'binary' | 'http'
+}
+
+export async function startHive(hdfs: RealHdfs, options: HiveOptions = {}): Promise<RealHive> {
+  const { timeZone = 'UTC', authentication = 'NOSASL', transport = 'binary' } = options
   const libraries = await hiveLibraries()
   const directory = mkdtempSync(join(tmpdir(), 'causeway-hive-'))
   const port = await freePort()
-  const conf = writeConfiguration(directory, port, hdfs)
+  const conf = writeConfiguration(directory, hdfs, { port, authentication, transport })
   const process = new Restartable({
     name: 'HiveServer2',
     command: 'java',
@@ -42,7 +54,7 @@ export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
       ...opened.flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]),
       `-Dderby.stream.error.file=${join(directory, 'derby.log')}`,
       '-Dlog4j2.level=WARN',
-      UTC,
+      `-Duser.timezone=${timeZone}`,
       '-cp',
       `${conf}:${libraries}/*`,
       'org.apache.hive.service.server.HiveServer2'
@@ -63,18 +75,17 @@ export async function startHive(hdfs: RealHdfs): Promise<RealHive> {
     throw error
   }
   const query = async (statement: string) => {
-    sql ??= JavaLines.start({ source, libraries, options: ['-Dlog4j2.level=ERROR', UTC] })
-    const url = `jdbc:hive2://127.0.0.1:${port}/default;auth=noSasl`
+    sql ??= JavaLines.start({ source, libraries, options: ['-Dlog4j2.level=ERROR', '-Duser.timezone=UTC'] })
+    const mode = transport === 'http' ? ';transportMode=http;httpPath=cliservice' : ''
+    const auth = authentication === 'NOSASL' ? ';auth=noSasl' : ''
+    const url = `jdbc:hive2://127.0.0.1:${port}/default${mode}${auth}`
     const answer = await (await sql).ask(JSON.stringify({ url, sql: statement }))
     const { rows, error } = JSON.parse(answer) as Answer
     if (rows === undefined) throw new Error(`${statement}: ${error}\n${process.printed().slice(-3_000)}`)
     return rows
   }
-  return { process, query, stop }
+  return { process, port, query, stop }
 }
-
-/** Hive shows instants in the zone of its machine. */
-const UTC = '-Duser.timezone=UTC'
 
 interface Answer {
   readonly rows?: (string | null)[][]
@@ -103,7 +114,15 @@ const opened = [
   'sun.nio.cs'
 ] as const
 
-function writeConfiguration(directory: string, port: number, { uri }: RealHdfs): string {
+interface ServerSettings extends Required<Pick<HiveOptions, 'authentication' | 'transport'>> {
+  readonly port: number
+}
+
+function writeConfiguration(
+  directory: string,
+  { uri }: RealHdfs,
+  { port, authentication, transport }: ServerSettings
+): string {
   const conf = join(directory, 'conf')
   mkdirSync(conf)
   writeProperties(join(conf, 'core-site.xml'), {
@@ -124,9 +143,11 @@ function writeConfiguration(directory: string, port: number, { uri }: RealHdfs):
     'hive.server2.logging.operation.enabled': 'false',
     'hive.server2.thrift.bind.host': '127.0.0.1',
     'hive.server2.thrift.port': String(port),
+    'hive.server2.thrift.http.port': String(port),
+    'hive.server2.transport.mode': transport,
     'hive.server2.webui.port': '-1',
     'hive.server2.max.start.attempts': '1',
-    'hive.server2.authentication': 'NOSASL',
+    'hive.server2.authentication': authentication,
     'hive.server2.enable.doAs': 'false',
     'hive.server2.materializedviews.registry.impl': 'DUMMY',
     'hive.notification.event.poll.interval': '0s',

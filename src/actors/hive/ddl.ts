@@ -26,6 +26,9 @@ export function addColumns(table: HiveTable, columns: readonly HiveColumn[]): st
   return `ALTER TABLE ${nameOf(table)} ADD COLUMNS (${columns.map(declaration).join(', ')})${cascade}`
 }
 
+/** Partitions of one statement, at most: Hive holds them all in memory, and answers when the last one is in. */
+export const STATEMENT_PARTITIONS = 100
+
 /** Adds partitions; those that exist stay as they are. */
 export function addPartitions(table: HiveTable, partitions: readonly HivePartition[]): string {
   const specs = partitions.map(({ values, location }) => {

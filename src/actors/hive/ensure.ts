@@ -6,6 +6,7 @@ import {
   describeTable,
   INCARNATION,
   SINK,
+  STATEMENT_PARTITIONS,
   setIncarnation,
   showProperties
 } from './ddl.ts'
@@ -34,9 +35,6 @@ export async function ensureTable(hive: Hive, table: HiveTable, fresh: string): 
   // Two workers may have found none: what stands there now is what both go by.
   return (await incarnationOf(hive, table)) ?? fresh
 }
-
-/** Partitions of one statement. */
-const STATEMENT_PARTITIONS = 100
 
 /** Adds partitions to the table. Rejects with `hive-table-changed` when it is not the one that `ensureTable` saw. */
 export async function registerPartitions(
