@@ -73,6 +73,8 @@ const chainSetup = setup({
     repair: fromPromise<void, EntryInput>(unbound),
     head: fromPromise<void, EntryInput>(unbound),
     discard: fromPromise<void, EntryInput>(unbound),
+    /** Whether the chain still ends where it is known to. */
+    look: fromPromise<boolean, Pick<EntryInput, 'opened'>>(unbound),
     measure: fromPromise<LogRange, ChainInput>(unbound)
   },
   guards: {
@@ -90,6 +92,7 @@ const chainSetup = setup({
       params.draft.end <= context.position,
     isWorthwhile: ({ context }) => context.draft.bytes >= context.rotateBytesMin,
     hasGrown: ({ context }) => context.draft.next > (context.chunk?.to ?? context.position),
+    isEnd: (_, params: { isEnd: boolean }) => params.isEnd,
     isGone: (_, params: { error: unknown }) => toFault(params.error).code === 'prepared-gone',
     isBlocking: (_, params: { error: unknown }) => BLOCKING.has(toFault(params.error).code),
     isLosing: (_, params: { error: unknown }) => LOSING.has(toFault(params.error).code),
@@ -231,6 +234,15 @@ const intake = chainSetup.createStateConfig({
   }
 })
 
+const prepareCut = chainSetup.createStateConfig({
+  on: {
+    'chunk.cut': {
+      target: 'preparing',
+      actions: { type: 'keepChunk', params: ({ event }) => ({ chunk: event.chunk }) }
+    }
+  }
+}).on
+
 const pipeline = chainSetup.createStateConfig({
   initial: 'resuming',
   states: {
@@ -240,12 +252,18 @@ const pipeline = chainSetup.createStateConfig({
         { target: 'idle' }
       ]
     },
-    idle: {
-      on: {
-        'chunk.cut': {
-          target: 'preparing',
-          actions: { type: 'keepChunk', params: ({ event }) => ({ chunk: event.chunk }) }
-        }
+    idle: { on: prepareCut, after: { patience: 'looking' } },
+    /** Nothing was committed for a while: a rewind, or another writer, would not be met otherwise. */
+    looking: {
+      on: prepareCut,
+      invoke: {
+        src: 'look',
+        input: ({ context }) => ({ opened: context.opened as OpenedChain }),
+        onDone: [
+          { guard: { type: 'isEnd', params: ({ event }) => ({ isEnd: event.output }) }, target: 'idle' },
+          { target: '#reopening', actions: ['countLoss', 'reportLost'] }
+        ],
+        onError
       }
     },
     preparing: {

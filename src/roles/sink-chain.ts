@@ -8,6 +8,7 @@ import { createBuilder, type RowBinding } from '../actors/store/builder.ts'
 import { type ChainStart, type OpenedChain, openChain } from '../actors/store/chain.ts'
 import { commitEntry, publishEntry, writeHead } from '../actors/store/commit.ts'
 import type { Entry } from '../actors/store/entry.ts'
+import { entryPath } from '../actors/store/names.ts'
 import type { OpenFiles } from '../actors/store/open-files.ts'
 import { discardEntry, type Fingerprints, prepareChunk } from '../actors/store/prepare.ts'
 import { repairEntry } from '../actors/store/repair.ts'
@@ -50,7 +51,7 @@ export function createChain({
     filesMax: config.filesPerChunk,
     deadLetters: config.deadLetters,
     decoder: openDecoders(config),
-    file: (columns) => openTableFile({ type: 'parquet', codec: config.codec }, columns)
+    file: (columns) => openTableFile(config.format, columns)
   }
   const lifetime = { ttlMs: config.ttlMs, now }
   return chainMachine.provide({
@@ -83,6 +84,10 @@ export function createChain({
         writeHead(store, input.opened.chain, input.entry, now(), signal)
       ),
       discard: fromPromise<void, EntryInput>(({ input, signal }) => discardEntry(store, input.entry, signal)),
+      look: fromPromise<boolean, Pick<EntryInput, 'opened'>>(
+        async ({ input: { opened }, signal }) =>
+          (await store.stat(entryPath(opened.chain, opened.end), signal)) === undefined
+      ),
       measure: fromPromise<LogRange, ChainInput>(async ({ input, signal }) => ({
         logStart: await offsetAt(cluster, input, EARLIEST, signal),
         logEnd: await offsetAt(cluster, input, LATEST, signal)

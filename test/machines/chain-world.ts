@@ -102,7 +102,8 @@ export function moves({ state, world }: Situation): Move[] {
     'patience.publishBlocked',
     'patience.dataLoss',
     'patience.tooManyDead',
-    'patience.held'
+    'patience.held',
+    'patience.chain.work.running.pipeline.idle'
   ]) {
     const name = timer.slice(timer.lastIndexOf('.') + 1)
     if (JSON.stringify(state.value).includes(name)) play(timer, { type: `xstate.after.${timer}` })
@@ -183,6 +184,11 @@ function pipelineMoves({ state, world }: Situation, play: Play, { has, done, fai
       fails(id('publishing'), world, ['retryable', 'blocked'])
       fails(id('publishing'), next)
     } else fails(id('publishing'), world, ['gone'])
+  }
+  if (has(id('looking'))) {
+    const isEnd = endOf(world) === state.context.opened?.end
+    play('looked', done(id('looking'), isEnd))
+    fails(id('looking'))
   }
   if (has(id('repairing')) && entry) {
     ensure(!world.published.includes(entry.nonce), 'repairs what is published')

@@ -117,6 +117,14 @@ test('a publication that is refused for good is a state of its own, and is tried
   expect(again.state.value).toMatchObject({ work: { running: { pipeline: 'publishing' } } })
 })
 
+test('a chain that had nothing to commit for a while meets who has gone on without it', () => {
+  const idle = 'patience.chain.work.running.pipeline.idle'
+  const stays = playThrough([...opened, idle, 'looked']).state.value
+  expect(stays).toMatchObject({ work: { running: { pipeline: 'idle' } } })
+  const { state } = playThrough([...opened, 'a rival commits', idle, 'looked'])
+  expect(state.value).toMatchObject({ work: 'reopening' })
+})
+
 const gone = [...committing, 'won', 'its prepared bytes go', /publishing fails: gone/]
 
 test('an entry whose prepared bytes are gone is repaired, then published', () => {

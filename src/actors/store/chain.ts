@@ -1,6 +1,7 @@
 import { Fault } from '../../errors.ts'
 import { publishEntry, unknown, writeHead } from './commit.ts'
 import {
+  type ClosedEntry,
   type Entry,
   type Genesis,
   instantOf,
@@ -66,21 +67,35 @@ export async function openChain(
   options: OpenOptions,
   signal: AbortSignal
 ): Promise<OpenedChain> {
-  let generation = 1
-  for (let closed = 0; closed < GENERATIONS_MAX; closed++) {
-    const chain = { ...options.chain, generation }
-    const genesis = generation === 1 ? await ensureGenesis(store, chain, options, signal) : undefined
-    const opened = await openGeneration(store, chain, genesis, signal)
-    checkCluster(opened.genesis, options.clusterId)
-    if (opened.closed === undefined) return opened
+  const { rewinding, ...opened } = await findEnd(store, options, signal)
+  if (rewinding === undefined) return opened
+  const path = genesisPath({ ...options.chain, generation: rewinding })
+  const what = `${path} is not written yet: a rewind is under way or was cut short`
+  throw new Fault('chain-rewinding', what, { retryable: true })
+}
+
+/** The end of the last generation that has a genesis, and the next one that a closing entry names and nobody has begun. */
+export async function findEnd(
+  store: Store,
+  options: OpenOptions,
+  signal: AbortSignal
+): Promise<OpenedChain & { readonly rewinding?: number }> {
+  let chain = { ...options.chain, generation: 1 }
+  let genesis: Genesis | undefined = await ensureGenesis(store, chain, options, signal)
+  for (let generations = 1; generations <= GENERATIONS_MAX; generations++) {
+    checkCluster(genesis, options.clusterId)
+    const { closing, ...opened } = await openGeneration(store, chain, genesis, signal)
+    if (closing === undefined) return opened
     // Nothing of the next generation may be committed before the last entry of this one is published.
-    if (opened.last && !opened.published) {
+    if (opened.last && !opened.published && closing.abandons !== opened.last.nonce) {
       await publishEntry(store, opened.last, signal, options)
       await writeHead(store, chain, opened.last, options.now(), signal)
     }
-    generation = opened.closed
+    chain = { ...chain, generation: closing.closed }
+    genesis = await readGenesis(store, chain, signal)
+    if (genesis === undefined) return { ...opened, rewinding: closing.closed }
   }
-  throw new Fault('log-corrupt', `${chainPrefix({ ...options.chain, generation })} has too many generations`)
+  throw new Fault('log-corrupt', `${chainPrefix(chain)} has too many generations`)
 }
 
 /** The id under which a topic is known whose brokers give none: the first one that a member recorded. */
@@ -137,27 +152,23 @@ async function readOrCreate(
   throw unknown('create-unknown', store, path, answer.outcome === 'doubtful' ? answer.fault : undefined)
 }
 
-type Generation = OpenedChain & { readonly closed?: number }
+type Generation = OpenedChain & { readonly closing?: ClosedEntry }
 
 async function openGeneration(
   store: Store,
   chain: ChainId,
-  known: Genesis | undefined,
+  genesis: Genesis,
   signal: AbortSignal
 ): Promise<Generation> {
-  const genesis = known ?? (await readGenesis(store, chain, signal))
-  if (genesis === undefined) {
-    const what = `${genesisPath(chain)} is not written yet: a rewind is under way or was cut short`
-    throw new Fault('chain-rewinding', what, { retryable: true })
-  }
   const hinted = await publishedTail(store, chain, signal)
   let last = hinted ?? (await listedTail(store, chain, signal))
   let published = hinted !== undefined || last === undefined
+  let closing: ClosedEntry | undefined
   let walked = 0
   for await (const entry of walkEntries(store, chain, last?.to ?? genesis.start, signal)) {
     if (entry.type === 'closed') {
-      if (last && !published) last = withRepairs(last, await readRepairs(store, chain, last.from, signal))
-      return { chain, genesis, end: entry.from, last, published, closed: entry.closed }
+      closing = entry
+      break
     }
     if (++walked > WALK_ENTRIES_MAX) {
       throw new Fault('log-corrupt', `${chainPrefix(chain)}: more than ${walked} entries after its head`)
@@ -165,9 +176,9 @@ async function openGeneration(
     last = entry
     published = false
   }
-  const end = last?.to ?? genesis.start
   if (last && !published) last = withRepairs(last, await readRepairs(store, chain, last.from, signal))
-  return { chain, genesis, end, last, published }
+  const end = last?.to ?? genesis.start
+  return { chain, genesis, end, last, published, ...(closing && { closing }) }
 }
 
 /** The entry that the head points at, if the head is there and tells the truth. */

@@ -83,6 +83,8 @@ const closed = z.object({
   from: offset,
   /** The generation that continues. */
   closed: z.int().positive(),
+  /** Nonce of the last entry, where it is given up unpublished: its missing files stay missing. */
+  abandons: z.string().min(1).exactOptional(),
   nonce: z.string().min(1),
   committedAt: instant
 })
