@@ -249,4 +249,5 @@ def differing_bytes(source, target):
     return sum(1 for record in target if sent.get(record[2]) != record[2:])
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
+import { cleanups } from '../tools/cleanup.ts'
+import { hasPython, pythonTool } from '../tools/python.ts'
+import { hasKafka, type RealKafka, startKafka } from './kafka.ts'
+import { hasMinio, startMinio } from './minio.ts'
+import type { RealS3 } from './s3.ts'
+import { S3Worker, type S3WorkerOptions } from './s3-worker.ts'
+import { hasVersitygw, startVersitygw } from './versitygw.ts'
+
+const PARTITIONS = 4
+const sink = (topic: string) => `topics = ["${topic}"]\nrotate_bytes = "2MiB"\nrotate_age = "2s"`
+
+/** Whole workers between Apache Kafka and real object stores, read by pyarrow and DuckDB. */
+describe.skipIf(!hasKafka || !hasPython)('an S3 sink of Apache Kafka', () => {
+  let kafka: RealKafka
+  let source: Kafka
+  let directory: string
+  beforeAll(async () => {
+    kafka = await startKafka()
+    source = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING, retry: { retries: 20 } })
+    directory = mkdtempSync(join(tmpdir(), 'causeway-tweets-'))
+  })
+  afterAll(async () => {
+    await kafka?.stop()
+    if (directory) rmSync(directory, { recursive: true, force: true })
+  })
+
+  if (hasMinio) onStore('MinIO', startMinio)
+  if (hasVersitygw) onStore('versitygw', startVersitygw)
+
+  function onStore(name: string, start: () => Promise<RealS3>): void {
+    describe(`on ${name}`, () => {
+      const defer = cleanups()
+      let s3: RealS3
+      let lakes = 0
+      let prefix: string
+      beforeAll(async () => {
+        s3 = await start()
+        await s3.createBucket('lake')
+      })
+      afterAll(() => s3?.stop())
+
+      const run = (sinks: S3WorkerOptions['sinks'], more: Partial<S3WorkerOptions> = {}) => {
+        const place = { brokers: kafka.brokers, store: s3, bucket: 'lake', prefix }
+        const worker = new S3Worker({ ...place, sinks, ...more })
+        defer(() => worker.remove())
+        return worker
+      }
+      const begin = () => {
+        prefix = `road-${++lakes}`
+        return `a..b.${name}.${lakes}`
+      }
+      const admin = async <T>(use: (admin: ReturnType<Kafka['admin']>) => Promise<T>) => {
+        const client = source.admin()
+        await client.connect()
+        return use(client).finally(() => client.disconnect())
+      }
+      const createTopic = (topic: string) =>
+        admin((client) =>
+          client.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true })
+        )
+      /** Writes tweets to the topic; the file of their lines. */
+      const feed = async (topic: string, from: number, to: number): Promise<string> => {
+        const lines = join(directory, `${topic}-${from}.ndjson`)
+        const tweets = Array.from({ length: to - from }, (_, index) => tweetAt(1, from + index).json)
+        writeFileSync(lines, tweets.map((json) => `${json}\n`).join(''))
+        const fed = await pythonTool('feed_lines.py', [
+          kafka.brokers.join(),
+          topic,
+          String(PARTITIONS),
+          lines
+        ])
+        expect(Number(fed)).toBe(to - from)
+        return lines
+      }
+      /** Whether the sink's files hold exactly the lines of each of these incarnations of its topic. */
+      const check = async (sinkName: string, ...files: readonly string[]) => {
+        const { endpoint, accessKeyId, secretAccessKey, region } = s3
+        const place = { bucket: 'lake', data: `${prefix}/data/${sinkName}/` }
+        const store = { endpoint, accessKeyId, secretAccessKey, region, ...place }
+        const topics = files.map((lines) => ({ lines, partitions: PARTITIONS }))
+        return Number(await pythonTool('check_tweets.py', [JSON.stringify({ store, topics })]))
+      }
+
+      test('publishes 200,000 tweets as they are, to pyarrow and to DuckDB', async () => {
+        const topic = begin()
+        await createTopic(topic)
+        const worker = run({ crucial: sink(topic) })
+        const lines = await feed(topic, 0, 200_000)
+        await worker.published(source, topic)
+        expect(await worker.stop()).toBe(0)
+        expect(await check('real.crucial', lines)).toBe(200_000)
+      }, 600_000)
+
+      test('goes on where its log ends, whatever the offsets of its group say', async () => {
+        const topic = begin()
+        await createTopic(topic)
+        const first = run({ crucial: sink(topic) })
+        const lines = await feed(topic, 0, 2_000)
+        await first.published(source, topic)
+        expect(await first.stop()).toBe(0)
+        const groupId = 'real.s3-sink.crucial'
+        const offsets = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, offset: '0' }))
+        await admin((client) => client.setOffsets({ groupId, topic, partitions: offsets }))
+        const second = run({ crucial: sink(topic) })
+        await second.published(source, topic)
+        expect(await second.stop()).toBe(0)
+        expect(await check('real.crucial', lines)).toBe(2_000)
+      }, 300_000)
+
+      test('takes a topic that was created anew for another one, while it runs', async () => {
+        const topic = begin()
+        await createTopic(topic)
+        const worker = run({ crucial: sink(topic) })
+        const old = await feed(topic, 0, 2_000)
+        await worker.published(source, topic)
+        await admin((client) => client.deleteTopics({ topics: [topic] }))
+        await expect
+          .poll(() => admin(async (client) => (await client.listTopics()).includes(topic)), {
+            timeout: 30_000
+          })
+          .toBe(false)
+        await createTopic(topic)
+        const anew = await feed(topic, 2_000, 5_000)
+        await worker.published(source, topic)
+        expect(await worker.stop()).toBe(0)
+        expect(await check('real.crucial', old, anew)).toBe(5_000)
+        await expect(check('real.crucial', old)).rejects.toThrow('3000 are too many')
+      }, 300_000)
+
+      test('does not meet another sink that writes below the same prefix, of its own worker or of another', async () => {
+        const topic = begin()
+        await createTopic(topic)
+        const both = run({ crucial: sink(topic), 'a..b': sink(topic) })
+        const other = run({ crucial: sink(topic) }, { name: 'other' })
+        const lines = await feed(topic, 0, 2_000)
+        for (const worker of [both, other]) {
+          await worker.published(source, topic)
+          expect(await worker.stop()).toBe(0)
+        }
+        for (const name of ['real.crucial', 'real.a..b', 'other.crucial']) {
+          expect(await check(name, lines), name).toBe(2_000)
+        }
+      }, 300_000)
+    })
+  }
+})
