@@ -1,6 +1,7 @@
 import { fromPromise } from 'xstate'
 import type { ByteBudget } from '../actors/budget.ts'
 import { openTableFile } from '../actors/files/table-file.ts'
+import { Gate } from '../actors/gate.ts'
 import type { Cluster } from '../actors/kafka/cluster.ts'
 import { type TopicPartition, tp } from '../actors/kafka/topic-partition.ts'
 import { openDecoders } from '../actors/rows/open.ts'
@@ -53,6 +54,8 @@ export function createChain({
     decoder: openDecoders(config),
     file: (columns) => openTableFile(config.format, columns)
   }
+  const opening = new Gate(OPENING_MAX)
+  const preparing = new Gate(PREPARING_MAX)
   const lifetime = { ttlMs: config.ttlMs, now }
   return chainMachine.provide({
     actors: {
@@ -62,11 +65,13 @@ export function createChain({
         const clusterId = cluster.cached()?.clusterId ?? ''
         const start = (within: AbortSignal) => startOf(cluster, input, config.start, within)
         const chain = { sink, topic, topicId, partition }
-        return openChain(store, { chain, clusterId, start, ...lifetime }, signal)
+        const options = { chain, clusterId, start, ...lifetime }
+        return opening.pass(() => openChain(store, options, signal), signal)
       }),
-      prepare: fromPromise<Entry, PrepareInput>(({ input, signal }) =>
-        prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)
-      ),
+      prepare: fromPromise<Entry, PrepareInput>(({ input, signal }) => {
+        const options = { ...input, nonce: nonce(), fingerprints, now }
+        return preparing.pass(() => prepareChunk(store, options, signal), signal)
+      }),
       commit: fromPromise<'won' | 'lost', EntryInput>(({ input, signal }) =>
         commitEntry(store, input.opened.chain, input.entry, signal, input.opened.last)
       ),
@@ -96,6 +101,9 @@ export function createChain({
   })
 }
 
+/** Chains that look for the end of their log at once, and that upload: a request costs memory that no budget knows. */
+const OPENING_MAX = 16
+const PREPARING_MAX = 8
 const EARLIEST = -2
 const LATEST = -1
 

@@ -1,6 +1,7 @@
 import type { ColumnConfig, RowsConfig, ValuesConfig } from '../../config.ts'
 import type { ColumnSpec, ColumnType } from '../../records/columns.ts'
 import { CsvRow, fieldOf } from '../../records/csv-columns.ts'
+import { compileFilter } from '../../records/filter.ts'
 import { JsonRow } from '../../records/json-columns.ts'
 import { rawColumns } from '../../records/raw-columns.ts'
 import { tweetColumns } from '../../records/tweet.ts'
@@ -38,9 +39,10 @@ export function rowsIdentity({ preset, values, where, select, lineage }: RowsCon
 export function openDecoders(config: RowsConfig): (source: RowSource) => RowDecoder {
   const { values, preset, lineage, where, select } = config
   const open = values === undefined ? () => presets[preset]() : valueDecoders(values)
+  const filter = where === undefined ? undefined : compileFilter(where)
   return (source) => {
     let rows: RowDecoder = open()
-    if (where !== undefined) rows = new WhereDecoder(rows, where, source)
+    if (filter !== undefined) rows = new WhereDecoder(rows, filter, source)
     if (select !== undefined) rows = new SelectDecoder(rows, select)
     return lineage ? new LineageDecoder(rows, source) : rows
   }

@@ -1,6 +1,6 @@
 import { toFault } from '../../errors.ts'
 import type { ColumnSink, ColumnSpec } from '../../records/columns.ts'
-import { compileFilter, type RecordFilter } from '../../records/filter.ts'
+import type { RecordFilter } from '../../records/filter.ts'
 import type { RecordCursor } from '../../records/record.ts'
 import type { Outcome, RowDecoder, RowSource, RowValue } from './decoder.ts'
 
@@ -14,10 +14,10 @@ export class WhereDecoder implements RowDecoder {
   readonly #source: RowSource
   readonly #filter: RecordFilter
 
-  constructor(rows: RowDecoder, expression: string, source: RowSource) {
+  constructor(rows: RowDecoder, filter: RecordFilter, source: RowSource) {
     this.#rows = rows
     this.#source = source
-    this.#filter = compileFilter(expression)
+    this.#filter = filter
     this.columns = rows.columns
   }
 

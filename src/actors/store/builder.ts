@@ -7,6 +7,7 @@ import type { TableFile } from '../files/table-file.ts'
 import type { FetchedSlice } from '../kafka/fetcher.ts'
 import type { TopicPartition } from '../kafka/topic-partition.ts'
 import type { RowDecoder } from '../rows/decoder.ts'
+import { RestingDecoder } from '../rows/resting.ts'
 import { fromTask } from '../task.ts'
 import type { Chunk } from './chunk.ts'
 import { DeadLetterLimit, type DeadLetterRate } from './dead-limit.ts'
@@ -90,10 +91,14 @@ export function createBuilder(options: BuilderOptions) {
   )
 }
 
+export interface ChainDrafting extends DraftOptions {
+  readonly decoder: RestingDecoder
+}
+
 /** What the drafts of one chain have in common. */
-export function draftOptions(options: RowBinding, { topic, partition }: BuilderInput): DraftOptions {
+export function draftOptions(options: RowBinding, { topic, partition }: BuilderInput): ChainDrafting {
   const { layout, filesMax, rotateRecords: recordsMax, deadLetters } = options
-  const decoder = options.decoder({ topic, partition })
+  const decoder = new RestingDecoder(() => options.decoder({ topic, partition }))
   return {
     ...{ topic, partition, decoder, filesMax, recordsMax },
     layout: new Layout(layout, decoder.columns, { topic, partition }),
@@ -116,7 +121,7 @@ interface Work {
 
 class Builder {
   readonly #options: BuilderOptions
-  readonly #draftOptions: DraftOptions
+  readonly #draftOptions: ChainDrafting
   readonly #report: (event: BuilderReport) => void
   readonly #fail: (error: unknown) => void
   readonly #queue: Work[] = []
@@ -265,6 +270,7 @@ class Builder {
     this.#queue.shift()
     this.#lease(this.#draft)
     slice.lease.release()
+    if (this.#queue.length === 0) this.#draftOptions.decoder.rest()
     this.#reportDraft()
   }
 
@@ -325,6 +331,7 @@ class Builder {
 
   #dropQueue(): void {
     this.#waiting?.abort()
+    this.#draftOptions.decoder.rest()
     for (const { slice } of this.#queue.splice(0)) slice.lease.release()
   }
 

@@ -162,8 +162,8 @@ function dated(template: string, hour: number): string {
     .replaceAll('{hour}', iso?.slice(11, 13) ?? INVALID)
 }
 
-/** Encoded values that are remembered: most rows have one of a few. */
-const REMEMBERED_MAX = 1_000
+/** Encoded values that each chain remembers: most rows have one of a few. */
+const REMEMBERED_MAX = 100
 
 /** A column in a template, with the value of the last row. */
 class ColumnField {

@@ -67,8 +67,10 @@ function lineFile(): TableFile {
   const lines: Buffer[] = []
   const appender = { appendString: (line: string) => void lines.push(Buffer.from(line)) }
   return {
+    extension: 'txt',
     columns: [appender as ColumnAppender],
     endRow: () => undefined,
+    memoryBytes: 0,
     get rows() {
       return lines.length
     },
@@ -440,7 +442,7 @@ test('rows of other columns are a chunk of their own', async () => {
     }
   }
   const column = { name: 'line', type: 'string', nullable: false } as const
-  const [unchanged, changed] = [[column] as const, [column] as const]
+  const [unchanged, changed] = [[column], [{ ...column, nullable: true }]]
   const opened: unknown[] = []
   const file = (columns: unknown) => {
     opened.push(columns)
