@@ -93,7 +93,7 @@ async function fill(hdfs: RealHdfs): Promise<SinkWorld> {
   await world.kafka.createTopic('source', 'hybrid', 4)
   for (const codec of ['snappy', 'zstd'] as const) {
     await world.produce(TWEETS / 2, seededRandom(7))
-    const sink = world.run({ config: { codec } })
+    const sink = world.run({ config: { format: { type: 'parquet', codec } } })
     await world.untilCaughtUp(sink)
     await sink.drain()
   }

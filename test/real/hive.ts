@@ -27,6 +27,8 @@ export interface RealHive {
   readonly port: number
   /** Runs a statement by Hive's JDBC driver; values as strings. A statement that Hive refuses is an error. */
   query(sql: string): Promise<(string | null)[][]>
+  /** `SIGKILL`; its next life is on the same port and metastore. */
+  kill(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -64,8 +66,13 @@ export async function startHive(hdfs: RealHdfs, options: HiveOptions = {}): Prom
     ready: () => accepts(port)
   })
   let sql: Promise<JavaLines> | undefined
-  const stop = async () => {
+  const kill = async () => {
+    // Its connection would stay broken.
     await Promise.all([process.kill(), sql?.then((program) => program.stop())])
+    sql = undefined
+  }
+  const stop = async () => {
+    await kill()
     rmSync(directory, { recursive: true, force: true })
   }
   try {
@@ -84,7 +91,7 @@ export async function startHive(hdfs: RealHdfs, options: HiveOptions = {}): Prom
     if (rows === undefined) throw new Error(`${statement}: ${error}\n${process.printed().slice(-3_000)}`)
     return rows
   }
-  return { process, port, query, stop }
+  return { process, port, query, kill, stop }
 }
 
 interface Answer {
