@@ -59,7 +59,9 @@ export function mirrorTable() {
         'At least once writes without transactions: sooner visible, and repeated in part after errors.'
       ),
     ...offsetFields(),
-    commit_interval: commitInterval(),
+    commit_interval: commitInterval().describe(
+      'Shortest time between two commits; what comes after a pause is committed at once.'
+    ),
     commit_bytes: size('64KiB', '1GiB')
       .prefault('16MiB')
       .describe('Bytes at which a transaction is committed before its interval.'),

@@ -154,15 +154,14 @@ export const shardMachine = shard.createMachine({
                 closed: { on: { drain: {} } }
               }
             },
-            /** Runs from the first thing that waits for a commit. */
+            /** One commit an interval: what comes after a pause is committed at once, the rest waits for its turn. */
             clock: {
-              initial: 'off',
+              initial: 'due',
               states: {
-                off: { always: { guard: 'hasUncommitted', target: 'ticking' } },
-                ticking: { after: { commitInterval: 'due' } },
+                resting: { after: { commitInterval: 'due' } },
                 due: {}
               },
-              on: { 'writer.committed': '.off' }
+              on: { 'writer.committed': '.resting' }
             },
             pipeline: {
               initial: 'idle',

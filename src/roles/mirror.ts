@@ -72,6 +72,7 @@ export function createMirrorLane(context: LaneContext, instance: string, lane: n
         budget: context.budget,
         reuseBuffers: true,
         maxWaitMs: FETCH_WAIT_MS,
+        heldMax: HELD_SLICES,
         onFetched: (slices) => lags.fetched(slices)
       },
       flow: { limitBytes: context.budget.limitBytes }
@@ -82,6 +83,8 @@ export function createMirrorLane(context: LaneContext, instance: string, lane: n
 
 /** A shard that comes back joins the next fetch: it should not wait long for one that has nothing to bring. */
 const FETCH_WAIT_MS = 100
+/** One on its way to the target, one that waits for it, and one that just came: more would only be memory. */
+const HELD_SLICES = 3
 
 export type MirrorSnapshot = SnapshotFrom<typeof mirrorMachine>
 

@@ -249,8 +249,8 @@ export function* moves(
     }))
   }
   if (state.matches('backoff')) yield step(at, { type: 'xstate.after.backoff.shard.backoff' })
-  if (state.matches({ live: { copying: { clock: 'ticking' } } })) {
-    yield step(at, { type: 'xstate.after.commitInterval.shard.live.copying.clock.ticking' })
+  if (state.matches({ live: { copying: { clock: 'resting' } } })) {
+    yield step(at, { type: 'xstate.after.commitInterval.shard.live.copying.clock.resting' })
   }
   if (world.alive === 'no') return
   const error = { type: 'xstate.error.actor.writer', error: doubt, actorId: 'writer' }

@@ -28,8 +28,8 @@ export class AnswerMemory {
     return buffer
   }
 
-  /** A lease for one slice of the answer. */
-  share(bytes: number): Lease {
+  /** A lease for one slice of the answer; `released` is called once. */
+  share(bytes: number, released: () => void): Lease {
     let held = bytes
     let isHeld = true
     this.#holders++
@@ -42,6 +42,7 @@ export class AnswerMemory {
         isHeld = false
         held = 0
         this.release()
+        released()
       }
     }
   }

@@ -28,6 +28,11 @@ export interface FetcherInput {
    * the slice's lease: the next answer overwrites it. False by default.
    */
   readonly reuseBuffers?: boolean
+  /**
+   * A partition of which so many slices are not released yet is not fetched on: who is slow holds a bounded part of the
+   * budget, and nobody else waits for him. No limit by default.
+   */
+  readonly heldMax?: number
   /** Told of what one answer brought before it is reported. It must not keep the bytes, and be quick. */
   readonly onFetched?: (slices: readonly FetchedSlice[]) => void
 }
@@ -99,7 +104,8 @@ const PARTITION_BYTES_MIN = 16 * 1024
 /** As many partitions at least find room in an answer. */
 const PARTITIONS_PER_ANSWER = 8
 const MAX_WAIT_MS = 500
-const POOLED_ANSWERS = 3
+/** Many come back at once when a transaction's last request is acknowledged; what is thrown away then has to be collected. */
+const POOLED_ANSWERS = 6
 const UNKNOWN_TOPIC = 3
 
 /**
@@ -227,6 +233,7 @@ class Fetching {
     const existing = this.#nodes.get(node)
     if (existing !== undefined) return existing
     const { cluster, budget, partitionMaxBytes = PARTITION_MAX_BYTES, maxWaitMs = MAX_WAIT_MS } = this.#input
+    const { heldMax = Number.POSITIVE_INFINITY } = this.#input
     const created = new NodeFetcher({
       node,
       cluster,
@@ -238,6 +245,7 @@ class Fetching {
         Math.max(PARTITION_BYTES_MIN, this.#maxBytes / PARTITIONS_PER_ANSWER)
       ),
       maxWaitMs,
+      heldMax,
       signal: this.#signal,
       led: () => [...this.#tracked.values()].filter((tracked) => tracked.node === node),
       find: (key) => this.#tracked.get(key),

@@ -1,5 +1,5 @@
 import { Fault, toFault } from '../../errors.ts'
-import type { ByteBudget } from '../budget.ts'
+import type { ByteBudget, Lease } from '../budget.ts'
 import { AnswerMemory, type BufferPool } from './answer-memory.ts'
 import { Bell } from './bell.ts'
 import type { Cluster } from './cluster.ts'
@@ -22,6 +22,8 @@ export interface NodeFetcherOptions {
   readonly maxBytes: number
   readonly partitionMaxBytes: number
   readonly maxWaitMs: number
+  /** Slices of one partition that may be held at once. */
+  readonly heldMax: number
   readonly signal: AbortSignal
   /** Every assigned partition whose leader this node is, paused ones included. */
   readonly led: () => Tracked[]
@@ -46,6 +48,8 @@ const REST_MS_MAX = 50
 const LITTLE = 1 / 4
 /** After a fetch of its own that brought nothing either, a partition waits so many answers for the next. */
 const NOT_STARVED_FOR = -8
+/** A broker without news answers so soon while a partition is left out of the request that may be wanted again at any moment. */
+const WITHHOLDING_MS = 5
 
 /** Fetches from one broker, one request at a time, until its signal aborts. Rejects only with what cannot be retried. */
 export class NodeFetcher {
@@ -82,7 +86,14 @@ export class NodeFetcher {
   }
 
   #wanted(): Tracked[] {
-    return this.#options.led().filter(({ isPaused }) => !isPaused)
+    const { led, heldMax } = this.#options
+    return led().filter(({ isPaused, held }) => !isPaused && held < heldMax)
+  }
+
+  /** Some partition is only left out until what it brought is released, which may be at any moment. */
+  #isWithholding(): boolean {
+    const { led, heldMax } = this.#options
+    return led().some(({ isPaused, held }) => !isPaused && held >= heldMax)
   }
 
   async #turn(): Promise<void> {
@@ -116,7 +127,8 @@ export class NodeFetcher {
     maxBytes: number,
     memory: AnswerMemory
   ): Promise<void> {
-    const { maxWaitMs, partitionMaxBytes } = this.#options
+    const { partitionMaxBytes } = this.#options
+    const maxWaitMs = this.#isWithholding() ? WITHHOLDING_MS : this.#options.maxWaitMs
     const request = this.#session.next(wanted.map((one) => one.request(partitionMaxBytes)))
     const answer = await this.#fetch(link, { ...request, maxWaitMs, maxBytes }, memory)
     if (!this.#session.accept(answer)) {
@@ -214,8 +226,15 @@ export class NodeFetcher {
       logStartOffset,
       topicId,
       leaderEpoch,
-      lease: whole.bytes > 0 ? memory.share(whole.bytes) : noLease
+      lease: whole.bytes > 0 ? this.#hold(tracked, whole.bytes, memory) : noLease
     }
+  }
+
+  #hold(tracked: Tracked, bytes: number, memory: AnswerMemory): Lease {
+    tracked.held++
+    return memory.share(bytes, () => {
+      if (tracked.held-- === this.#options.heldMax) this.#bell.ring()
+    })
   }
 
   #countStarved(wanted: readonly Tracked[], answer: FetchAnswer): void {

@@ -25,6 +25,8 @@ export class Tracked {
   failures = 0
   /** How many answers in a row brought nothing although data is waiting. */
   starved = 0
+  /** Slices with bytes that nobody has released yet. */
+  held = 0
   highWatermark = -1
   lastStableOffset = -1
   logStartOffset = -1

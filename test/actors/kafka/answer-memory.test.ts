@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ByteBudget } from '../../../src/actors/budget.ts'
 import { AnswerMemory, BufferPool } from '../../../src/actors/kafka/answer-memory.ts'
 
@@ -8,12 +8,14 @@ test('a lease shrinks to the answer and lasts until the last slice is released',
   const budget = new ByteBudget(1_000)
   const memory = new AnswerMemory(await budget.take(500, never), budget, undefined)
   memory.allocate(100)
-  const [first, second] = [memory.share(60), memory.share(30)]
+  const released = vi.fn()
+  const [first, second] = [memory.share(60, released), memory.share(30, () => {})]
   memory.release()
   expect([budget.usedBytes, first.bytes, second.bytes]).toEqual([100, 60, 30])
   first.release()
   first.release()
   expect([budget.usedBytes, first.bytes]).toEqual([100, 0])
+  expect(released).toHaveBeenCalledOnce()
   second.release()
   expect(budget.usedBytes).toBe(0)
 })
@@ -39,7 +41,7 @@ test('a pooled buffer is used again only after the last slice was released', asy
   const next = async () => new AnswerMemory(await budget.take(100_000, never), budget, pool)
   const first = await next()
   const buffer = first.allocate(90_000)
-  const slice = first.share(90_000)
+  const slice = first.share(90_000, () => {})
   first.release()
   const second = await next()
   expect(second.allocate(90_000)).not.toBe(buffer)

@@ -356,6 +356,29 @@ test('without credits nothing is asked for, with credits it goes on', async () =
   await until(() => slices.length === 2)
 })
 
+test('who has too many slices unreleased is left out until one is, and nobody else waits for it', async () => {
+  const { world, assign, slices, ranges } = await fetching({ keep: true, heldMax: 2 })
+  world.topic.leaders = [
+    { node: 0, epoch: 0 },
+    { node: 0, epoch: 0 }
+  ]
+  world.fetch = log(7)
+  assign({ partition: 0, position: 0 }, { partition: 1, position: 0 })
+  await until(() => ranges().length === 4)
+  const release = (partition: number) =>
+    slices.find((slice) => slice.partition === partition && slice.lease.bytes > 0)?.lease.release()
+  const asked = world.asked.length
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(world.asked.length, 'nobody is left to ask for').toBe(asked)
+  expect(ranges(), 'two of each').toHaveLength(4)
+  release(1)
+  await until(() => ranges().length === 5)
+  expect(ranges().at(-1)).toBe('1:10-15')
+  release(0)
+  await until(() => ranges().length === 6)
+  expect(ranges().at(-1)).toBe('0:10-15')
+})
+
 test('a cut last batch is left for the next fetch', async () => {
   const { world, assign, slices, ranges } = await fetching()
   world.topic.leaders = [{ node: 0, epoch: 0 }]
