@@ -35,7 +35,8 @@ export async function startMinio(options: RealS3Options = {}): Promise<RealS3> {
       MINIO_SITE_REGION: access.region,
       MINIO_SCANNER_SPEED: 'fastest',
       MINIO_BROWSER: 'off',
-      MINIO_UPDATE: 'off'
+      MINIO_UPDATE: 'off',
+      ...options.env
     },
     ready: () => answers(`${endpoint}/minio/health/ready`)
   }))

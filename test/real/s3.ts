@@ -36,6 +36,8 @@ export interface RealS3 extends S3Access {
 export interface RealS3Options {
   readonly accessKeyId?: string
   readonly secretAccessKey?: string
+  /** More variables of the server's process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Where a store is to run, and as whom it is to know its client. */
