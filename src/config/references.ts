@@ -24,6 +24,7 @@ export function checkReferences(document: unknown): ConfigFault[] {
     ...refer(document, 's3_sink', 'store', '[store.NAME] of type "s3"', storesOf('s3')),
     ...refer(document, 'redshift_loader', 'from', '[s3_sink.NAME]', sinks),
     ...refer(document, 'redshift_loader', 'warehouse', '[warehouse.NAME]', warehouses),
+    ...loadedFormats(document),
     ...selfMirrors(document),
     ...checkMirrors(document)
   ]
@@ -44,6 +45,19 @@ function* refer(
         ? `the name of a ${what}, and the config has none`
         : `${existing.map((each) => `"${each}"`).join(', ')} (nearest: "${closest(given, existing)}")`
     yield { key: keyOf([section, name, key]), problem: notAllowed(given, allowed) }
+  }
+}
+
+/** The loader reads Parquet only. */
+function* loadedFormats(document: unknown): Iterable<ConfigFault> {
+  const sinks = tablesOf(document, 's3_sink')
+  for (const [name, { from }] of tablesOf(document, 'redshift_loader')) {
+    const format = typeof from === 'string' ? sinks.get(from.replace(/^s3_sink\./, ''))?.format : undefined
+    if (format === undefined || format === 'parquet') continue
+    yield {
+      key: keyOf(['redshift_loader', name, 'from']),
+      problem: notAllowed(from, 'a sink whose format is "parquet"')
+    }
   }
 }
 

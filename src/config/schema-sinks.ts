@@ -2,10 +2,11 @@ import { z } from 'zod'
 import type { Environment } from './environment.ts'
 import { name, oneOf, present, refuse, table, topicPatterns } from './fields.ts'
 import { checkRows, rowsConfig, rowsKeys } from './schema-columns.ts'
+import { fileFormat, fileKeys, isTextCodec } from './schema-files.ts'
 import { hiveTable } from './schema-hive.ts'
 import { layoutConfig, layoutKeys } from './schema-layout.ts'
 import { refreshInterval, sessionTimeout, shards } from './schema-roles.ts'
-import { type HdfsSinkConfig, parquetCodecs, type SinkConfig } from './types.ts'
+import type { HdfsSinkConfig, SinkConfig } from './types.ts'
 import { parseDuration } from './units.ts'
 
 export function hdfsSinkTable(environment: Environment) {
@@ -14,6 +15,7 @@ export function hdfsSinkTable(environment: Environment) {
     .describe('Table in Hive that shows the files; none when absent.')
   return table({ ...sinkKeys(environment), hive })
     .superRefine(checkRows)
+    .superRefine(checkFormat)
     .transform(({ hive, ...keys }): HdfsSinkConfig => ({ ...sinkConfig(keys), ...present({ hive }) }))
 }
 
@@ -25,12 +27,25 @@ export function s3SinkTable(environment: Environment) {
     )
   return table({ ...sinkKeys(environment), ttl })
     .superRefine(checkRows)
+    .superRefine(checkFormat)
     .transform(
       ({ ttl, ...keys }): SinkConfig => ({
         ...sinkConfig(keys, VARCHAR_BYTES_MAX),
         ...present({ ttlMs: ttl })
       })
     )
+}
+
+type Formatted = Pick<z.output<z.ZodObject<ReturnType<typeof sinkKeys>>>, 'format' | 'codec'> & {
+  hive?: unknown
+}
+
+function checkFormat({ format, codec, hive }: Formatted, issues: z.RefinementCtx): void {
+  if (format === 'parquet') return
+  const refused = (key: string, message: string) => issues.addIssue({ code: 'custom', path: [key], message })
+  if (codec !== undefined && !isTextCodec(codec))
+    refused('codec', `none, gzip or zstd for format = "${format}"`)
+  if (hive !== undefined) refused('format', '"parquet", which the table in Hive is made of')
 }
 
 /** What a VARCHAR of Redshift holds, into which S3's files are loaded. */
@@ -59,7 +74,7 @@ function sinkKeys(environment: Environment) {
     store: name().describe('The [store.NAME] written to.'),
     ...rowsKeys(environment),
     ...layoutKeys(),
-    codec: oneOf(parquetCodecs).default('snappy').describe('Codec of the Parquet pages.'),
+    ...fileKeys(),
     start: oneOf(['earliest', 'latest'])
       .default('earliest')
       .describe('Where a partition without a log begins.'),
@@ -77,7 +92,7 @@ function sinkConfig(it: z.output<z.ZodObject<ReturnType<typeof sinkKeys>>>, byte
     store: it.store,
     ...rowsConfig(it, bytesMax),
     ...layoutConfig(it),
-    codec: it.codec,
+    format: fileFormat(it),
     start: it.start,
     shards: it.shards,
     refreshIntervalMs: it.refresh_interval,

@@ -241,13 +241,20 @@ export interface WarehouseConfig {
 
 export const parquetCodecs = ['none', 'snappy', 'gzip', 'zstd'] as const
 export type ParquetCodec = (typeof parquetCodecs)[number]
+export type TextCodec = Exclude<ParquetCodec, 'snappy'>
+
+export const fileFormats = ['parquet', 'ndjson', 'text'] as const
+/** How a data file is written. */
+export type FileFormat =
+  | { readonly type: 'parquet'; readonly codec: ParquetCodec }
+  | { readonly type: 'ndjson' | 'text'; readonly codec: TextCodec }
 
 export interface SinkConfig extends LayoutConfig, RowsConfig {
   readonly cluster: string
   /** Names or regular expressions, anchored at both ends: see `topicMatcher`. */
   readonly topics: readonly string[]
   readonly store: string
-  readonly codec: ParquetCodec
+  readonly format: FileFormat
   readonly start: 'earliest' | 'latest'
   readonly shards: number
   readonly refreshIntervalMs: number

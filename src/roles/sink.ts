@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { fromPromise, type SnapshotFrom } from 'xstate'
-import { fileKind } from '../actors/files/table-file.ts'
+import { encoderOf } from '../actors/files/table-file.ts'
 import { createCommitter } from '../actors/kafka/committer.ts'
 import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
@@ -137,11 +137,11 @@ function nonce(random: () => number): string {
 }
 
 function fingerprintsOf(config: SinkConfig) {
-  const { template, timeColumn, timeWindow, codec } = config
+  const { template, timeColumn, timeWindow, format } = config
   return {
     schema: fingerprint(sinkColumns(config)),
-    config: fingerprint({ ...rowsIdentity(config), template, timeColumn, timeWindow, codec }),
-    encoder: fileKind({ type: 'parquet', codec }).encoder
+    config: fingerprint({ ...rowsIdentity(config), template, timeColumn, timeWindow, format }),
+    encoder: encoderOf(format)
   }
 }
 

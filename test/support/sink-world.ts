@@ -45,7 +45,7 @@ const config: SinkConfig = {
   filesPerChunk: 32,
   filesOpen: 1_000,
   deadLetters: { max: 500, among: 1_000 },
-  codec: 'snappy',
+  format: { type: 'parquet', codec: 'snappy' },
   start: 'earliest',
   shards: 8,
   refreshIntervalMs: 200,

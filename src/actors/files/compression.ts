@@ -1,7 +1,5 @@
 import { constants, crc32, deflateRawSync, zstdCompressSync } from 'node:zlib'
-
-export const textCodecs = ['none', 'gzip', 'zstd'] as const
-export type TextCodec = (typeof textCodecs)[number]
+import type { TextCodec } from '../../config/types.ts'
 
 /** Compresses a file block by block, so that no more than a block waits uncompressed. */
 export interface Compressor {

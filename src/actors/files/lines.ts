@@ -1,8 +1,9 @@
+import type { TextCodec } from '../../config/types.ts'
 import { Fault } from '../../errors.ts'
 import type { ColumnSpec } from '../../records/columns.ts'
 import { GrowingBytes } from '../../records/growing.ts'
 import { Cell, type CellFormat } from './cell.ts'
-import { type Compressor, compressor, type TextCodec } from './compression.ts'
+import { type Compressor, compressor } from './compression.ts'
 import type { TableFile } from './table-file.ts'
 
 const BLOCK_BYTES = 1024 * 1024
@@ -16,6 +17,7 @@ export interface LineFormat extends CellFormat {
 
 /** A file of one line a row, compressed as it grows. */
 export class LinesFile implements TableFile {
+  readonly extension: string
   readonly columns: readonly Cell[]
   rows = 0
   readonly #compressor: Compressor
@@ -26,7 +28,8 @@ export class LinesFile implements TableFile {
   #written = 0
   #finished = false
 
-  constructor(columns: readonly ColumnSpec[], codec: TextCodec, format: LineFormat) {
+  constructor(columns: readonly ColumnSpec[], extension: string, codec: TextCodec, format: LineFormat) {
+    this.extension = extension
     this.columns = columns.map((spec) => new Cell(spec, format))
     this.#befores = columns.map(({ name }, index) => Buffer.from(format.before(name, index)))
     this.#end = Buffer.from(format.end)

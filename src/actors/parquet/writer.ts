@@ -30,6 +30,7 @@ export interface ParquetOptions {
  * counts, and the file has an offset and a column index.
  */
 export class ParquetWriter implements ColumnSink {
+  readonly extension = 'parquet'
   readonly columns: readonly ColumnBuilder[]
   readonly #options: ParquetOptions
   readonly #rowGroupBytes: number

@@ -17,6 +17,8 @@ export interface ChunkFile {
   readonly kind: EntryFile['kind']
   /** Where a data file belongs, below the sink's data prefix: the template filled in. Unused for dead letters. */
   readonly directory: string
+  /** How the name of a data file ends, without a leading dot; `parquet` when absent. */
+  readonly extension?: string
   readonly parts: readonly Buffer[]
   readonly bytes: number
   readonly records: number

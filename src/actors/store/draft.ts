@@ -108,8 +108,9 @@ export class ChunkDraft {
   finish(id: number): Chunk {
     const files: ChunkFile[] = []
     for (const [directory, { file, times }] of this.#growing) {
-      const { rows } = file
-      files.push(fileOf({ kind: 'data', directory, records: rows, ...times.range }, file.finish()))
+      const { rows, extension } = file
+      const facts = { kind: 'data', directory, extension, records: rows, ...times.range } as const
+      files.push(fileOf(facts, file.finish()))
     }
     if (this.#dead.length > 0) {
       const records = this.#dead.length

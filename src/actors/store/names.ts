@@ -6,7 +6,7 @@ import { Fault } from '../../errors.ts'
  *     log   log/v1/<sink>/<topic>/<topicId>-g<generation>/<partition>/<from, 20 digits>.json
  *                                                                     <from, 20 digits>.repair-<n>.json
  *                                                                     segment-<from, 20 digits>-<to, 20 digits>.json
- *     data  data/<sink>/<template>/<topic>+<partition>+<from>+<to>+<nonce>.parquet
+ *     data  data/<sink>/<template>/<topic>+<partition>+<from>+<to>+<nonce>.<ending of its format>
  *     dead  dead/<sink>/<topic>/<topic>+<partition>+<from>+<to>+<nonce>.ndjson
  *
  * The log is a sibling of the data and never beneath it: lifecycle rules cannot exclude, and a prefix COPY reads every
@@ -87,6 +87,11 @@ export function sinkDataPrefix(sink: string): string {
   return `data/${encodeName(sink)}/`
 }
 
+/** Where the dead letters of one sink lie. Ends with `/`. */
+export function sinkDeadPrefix(sink: string): string {
+  return `dead/${encodeName(sink)}/`
+}
+
 /** Names a chain in entries, in object metadata and in the warehouse: `<sink>/<topic>/<topicId>-g<n>/<partition>`. */
 export function chainName(chain: ChainId): string {
   const { sink, topic, topicId, generation, partition } = chain
@@ -161,8 +166,8 @@ export function entryId(chain: string, from: number, nonce: string): string {
 }
 
 /** Final path of a data file; `directory` comes from the sink's template (`template.ts`). */
-export function dataPath(directory: string, file: DataFileName): string {
-  return `${sinkDataPrefix(file.chain.sink)}${directory}/${dataName(file, 'parquet')}`
+export function dataPath(directory: string, file: DataFileName, extension = 'parquet'): string {
+  return `${sinkDataPrefix(file.chain.sink)}${directory}/${dataName(file, extension)}`
 }
 
 /** Final path of a chunk's dead letters. */
@@ -180,7 +185,7 @@ export interface DataFileName {
 /** Takes a data file's or dead-letter file's name apart; `undefined` when it is not one of ours. */
 export function parseDataName(path: string): DataName | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  const match = /^([^+]+)\+(\d+)\+(\d+)\+(\d+)\+([0-9a-f]+)\.([a-z]+)$/.exec(name)
+  const match = /^([^+]+)\+(\d+)\+(\d+)\+(\d+)\+([0-9a-f]+)\.([a-z.]+)$/.exec(name)
   if (!match) return undefined
   const [, topic = '', partition = '', from = '', to = '', nonce = '', extension = ''] = match
   return { topic, partition: Number(partition), from: Number(from), to: Number(to), nonce, extension }

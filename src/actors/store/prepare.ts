@@ -1,4 +1,5 @@
 import { toFault } from '../../errors.ts'
+import { contentTypeOf } from '../files/table-file.ts'
 import type { OpenedChain } from './chain.ts'
 import type { Chunk, ChunkFile } from './chunk.ts'
 import { type Entry, type EntryFile, instantOf, logVersion } from './entry.ts'
@@ -73,7 +74,7 @@ export async function prepareFiles(
   const prepared: Preparation[] = []
   const prepareFile = async ({ path, file }: PlacedFile): Promise<EntryFile> => {
     const { kind, parts, bytes, records, sha256 } = file
-    const contentType = contentTypes[kind]
+    const contentType = contentTypeOf(path)
     const named = attempt === undefined ? {} : { attempt }
     const preparation = await store.prepare(
       { path, parts, bytes, contentType, entryId: id, ...named },
@@ -98,11 +99,9 @@ export async function discardEntry(store: Store, entry: Entry, signal: AbortSign
   await inParallel(entry.files, PARALLEL_FILES, ({ preparation }) => store.discard(preparation, signal))
 }
 
-const contentTypes = { data: 'application/vnd.apache.parquet', dead: 'application/x-ndjson' } as const
-
 /** Final path of a chunk's file. */
 export function pathOf(file: ChunkFile, name: DataFileName): string {
-  return file.kind === 'data' ? dataPath(file.directory, name) : deadPath(name)
+  return file.kind === 'data' ? dataPath(file.directory, name, file.extension) : deadPath(name)
 }
 
 function optionalInstant(timestampMs: number | undefined): string | null {

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type TextCodec, textCodecs } from '../../../src/actors/files/compression.ts'
-import { fileKind, openTableFile } from '../../../src/actors/files/table-file.ts'
+import { contentTypeOf, openTableFile } from '../../../src/actors/files/table-file.ts'
+import type { FileFormat, TextCodec } from '../../../src/config/types.ts'
 import type { ColumnSpec } from '../../../src/records/columns.ts'
 import { hasPython, pythonTool } from '../../tools/python.ts'
 import { appendRow, awkwardTable, someTable, type Table, type Value } from '../parquet/support.ts'
@@ -17,6 +17,7 @@ function write(table: Table, type: 'ndjson' | 'text', codec: TextCodec): Buffer 
   return Buffer.concat(file.finish())
 }
 
+const textCodecs: readonly TextCodec[] = ['none', 'gzip', 'zstd']
 const plain = { none: (bytes: Buffer) => bytes, gzip: gunzipSync, zstd: zstdDecompressSync }
 
 /** A value as `JSON.parse` should give it, integers being read as bigints. */
@@ -98,9 +99,16 @@ test('what does not fit is refused', () => {
 })
 
 test('names and types tell format and codec', () => {
-  expect(fileKind({ type: 'ndjson', codec: 'zstd' }).extension).toBe('ndjson.zst')
-  expect(fileKind({ type: 'text', codec: 'none' }).extension).toBe('txt')
-  expect(fileKind({ type: 'parquet', codec: 'zstd' }).extension).toBe('parquet')
+  const extensionOf = (format: FileFormat) => openTableFile(format, []).extension
+  expect(extensionOf({ type: 'ndjson', codec: 'zstd' })).toBe('ndjson.zst')
+  expect(extensionOf({ type: 'text', codec: 'none' })).toBe('txt')
+  expect(extensionOf({ type: 'parquet', codec: 'zstd' })).toBe('parquet')
+  expect(['a.parquet', 'a.ndjson', 'a.ndjson.gz', 'a.txt'].map(contentTypeOf)).toEqual([
+    'application/vnd.apache.parquet',
+    'application/x-ndjson',
+    'application/gzip',
+    'text/plain; charset=utf-8'
+  ])
 })
 
 test.runIf(hasPython)(
@@ -111,7 +119,7 @@ test.runIf(hasPython)(
       const table = awkwardTable(21_000, 200_000)
       const sum = table.rows.reduce((total, [id]) => total + (id as bigint), 0n)
       for (const codec of textCodecs) {
-        const path = join(folder, `table.${fileKind({ type: 'ndjson', codec }).extension}`)
+        const path = join(folder, `table.${openTableFile({ type: 'ndjson', codec }, []).extension}`)
         writeFileSync(path, write(table, 'ndjson', codec))
         expect((await pythonTool('sum_lines.py', [path])).trim()).toBe(`21000 ${sum}`)
       }
