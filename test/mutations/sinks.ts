@@ -6,6 +6,7 @@ const promise = {
 }
 const chain = (title: string) => ({ file: 'test/actors/store/chain.test.ts', title })
 const hdfs = (title: string) => ({ file: 'test/actors/hdfs/webhdfs.test.ts', title })
+const hive = (title: string) => ({ file: 'test/machines/hive.test.ts', title })
 const warehouse = (title: string) => ({ file: 'test/conformance/warehouse.test.ts', title })
 
 /** Defects of the commit log and the loader. */
@@ -108,5 +109,35 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     test: warehouse(
       'a loader that starts while another one adds the row of a chain takes the position as it stands there'
     )
+  },
+  'a survey of the log hides what was published meanwhile': {
+    file: 'src/machines/hive-chains.ts',
+    find: 'const isCurrent = isEnd && chain.marks === asked.marks',
+    replace: 'const isCurrent = isEnd',
+    test: hive('what is published while the log is being read is not missed')
+  },
+  'bookmarks of a table that was dropped count': {
+    file: 'src/actors/hive/bookmark.ts',
+    find: 'found?.incarnation === incarnation ?',
+    replace: 'found ?',
+    test: {
+      file: 'test/actors/hive/survey.test.ts',
+      title: 'a bookmark counts for its table alone, and one that cannot be read for none'
+    }
+  },
+  'a Hive that is away holds up a sink that ends': {
+    file: 'src/machines/hive.ts',
+    find: "always: { guard: 'isEnded', target: 'settled' },",
+    replace: '',
+    test: hive('a Hive that says no for good does not hold up a sink that ends')
+  },
+  'values leave their quotes in statements for Hive': {
+    file: 'src/actors/hive/ddl.ts',
+    find: `/[^ -~]|['"\\\\;$]/g`,
+    replace: '/[^ -~]/g',
+    test: {
+      file: 'test/actors/hive/ddl.test.ts',
+      title: 'values cannot leave their quotes, end a statement of a script, or name a variable'
+    }
   }
 }
