@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { S3Store } from '../../src/actors/s3/store.ts'
+import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
+import { seededRandom } from '../support/chain-fixtures.ts'
+import { causeway } from '../support/command-line.ts'
+import { KafkaWorld } from '../support/kafka-world.ts'
+import { SinkWorld } from '../support/sink-world.ts'
+import { cleanups } from '../tools/cleanup.ts'
+
+const defer = cleanups()
+const DAY_MS = 86_400_000
+const { signal } = new AbortController()
+const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
+const region = 'us-east-1'
+
+test('files expire by the rules of `ttl`, dead letters with them; the log stays, and its chains go on', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-ttl-'))
+  defer(() => rmSync(directory, { recursive: true, force: true }))
+  let aheadMs = 0
+  const s3 = await startObjectStore({
+    ...{ dataDir: join(directory, 's3'), region, ...credentials, buckets: ['lake'] },
+    now: () => Date.now() + aheadMs
+  })
+  defer(() => s3.stop())
+  const { endpoint, faults } = s3
+  const store = new S3Store({
+    bucket: 'lake',
+    prefix: 'road',
+    region,
+    endpoint,
+    pathStyle: true,
+    credentials
+  })
+  const stop = async () => store.close()
+  const world = new SinkWorld(await KafkaWorld.start(), 's3', { store, faults, stop })
+  defer(() => world.stop())
+  await world.kafka.createTopic('source', 'hybrid', 4)
+
+  const lines = [
+    'name = "test"\ndata_dir = "data"\n[cluster.source]\nbrokers = ["a:9092"]',
+    `[store.lake]\ntype = "s3"\nbucket = "lake"\nprefix = "road"\npath_style = true\nendpoint = "${endpoint}"`,
+    `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`,
+    '[s3_sink.raw]\ncluster = "source"\ntopics = ["hybrid"]\nstore = "lake"\nttl = "2d"\n'
+  ]
+  writeFileSync(join(directory, 'c.toml'), lines.join('\n'))
+  writeFileSync(join(directory, 'id'), credentials.accessKeyId)
+  writeFileSync(join(directory, 'secret'), credentials.secretAccessKey)
+  const applied = await causeway(directory, 's3', 'lifecycle', '--config', 'c.toml', '--apply')
+  expect(applied).toMatchObject({ exitCode: 0, err: '' })
+
+  const files = async (prefix: string) => {
+    const found: string[] = []
+    for await (const { path } of store.list(prefix, {}, signal)) found.push(path)
+    return found
+  }
+  const random = seededRandom(1)
+  const settings = { role: 's3-sink', config: { ttlMs: 2 * DAY_MS } } as const
+  const first = world.run(settings)
+  await world.produce(2_000, random)
+  await world.untilCaughtUp(first)
+  await first.drain()
+  await world.verify()
+  const [data, dead, log] = [await files('data/'), await files('dead/'), await files('log/')]
+  expect(data.length).toBeGreaterThan(0)
+  expect(dead.length).toBeGreaterThan(0)
+
+  aheadMs = 3 * DAY_MS
+  expect(await files('data/')).toEqual([])
+  expect(await files('dead/')).toEqual([])
+  expect(await files('log/')).toEqual(log)
+
+  const second = world.run(settings)
+  await world.produce(500, random)
+  await world.untilCaughtUp(second)
+  await second.drain()
+  expect(second.failure()).toBeUndefined()
+  const since = await files('data/')
+  expect(since.length).toBeGreaterThan(0)
+  expect(since.filter((path) => data.includes(path))).toEqual([])
+}, 60_000)
