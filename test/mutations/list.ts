@@ -1,4 +1,5 @@
 import { ofBorders } from './borders.ts'
+import { ofColumns } from './columns.ts'
 import { ofMachines } from './machines.ts'
 import { ofMirrors } from './mirrors.ts'
 import type { Mutation } from './mutation.ts'
@@ -20,6 +21,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofTakeovers,
   ...ofOffsets,
   ...ofSinks,
+  ...ofColumns,
   ...ofBorders,
   ...ofViews
 }
