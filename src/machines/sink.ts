@@ -74,6 +74,8 @@ const sinkSetup = setup({
     membership: membershipMachine,
     flow: flowMachine,
     hive: hiveMachine,
+    /** Looks after logs and leftovers; nothing waits for it. */
+    keeper: fromTask<void, undefined, never, never>(() => new Promise(() => {})),
     chain: chainMachine
   },
   guards: {
@@ -285,6 +287,7 @@ export const sinkMachine = sinkSetup.createMachine({
         { src: 'membership', id: 'membership', input: ({ context }) => context.membership, onDone: 'done' },
         { src: 'flow', id: 'flow', input: ({ context }) => context.flow },
         { src: 'meter', id: 'meter' },
+        { src: 'keeper', id: 'keeper' },
         { src: 'hive', id: 'hive', input: ({ context }) => context.hive },
         { src: 'committer', id: 'committer' }
       ],

@@ -6,6 +6,7 @@ import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createSinkMeter } from '../actors/meter.ts'
 import { rowsIdentity, sinkColumns } from '../actors/rows/open.ts'
+import { createKeeper } from '../actors/store/keeper.ts'
 import { checkLayout } from '../actors/store/layout.ts'
 import { OpenFiles } from '../actors/store/open-files.ts'
 import type { Store } from '../actors/store/store.ts'
@@ -84,6 +85,7 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
         now: context.now,
         nonce: random
       }),
+      keeper: createKeeper({ store, sink, now: context.now, random: context.random, onFailure }),
       ...(hive && { hive: createHive({ ...hive, store, nonce: random, onFault: onFailure }) })
     },
     actions: {

@@ -4,6 +4,8 @@ import type {
   CreateOutcome,
   DataFile,
   FileStat,
+  Leftover,
+  LeftoverPrefixes,
   ListedFile,
   ListOptions,
   Preparation,
@@ -21,7 +23,9 @@ interface Stored {
 /** The files of a store that several `MemoryStore`s may share, as several processes do. */
 export class MemoryFiles {
   readonly visible = new Map<string, Stored>()
-  readonly prepared = new Map<string, DataFile>()
+  readonly prepared = new Map<string, DataFile & { readonly preparedMs: number }>()
+  /** What the store takes for now. */
+  nowMs = 0
   uploads = 0
 }
 
@@ -95,9 +99,8 @@ export class MemoryStore implements Store {
     const uploadId = `upload-${++this.files.uploads}`
     try {
       return await this.#call('prepare', file.path, signal, () => {
-        this.files.prepared.set(uploadId, file)
-        const parts = [{ partNumber: 1, etag: `"${uploadId}"`, bytes: file.bytes }]
-        return { type: 'multipart', key: file.path, uploadId, checksumAlgorithm: 'none', parts }
+        this.files.prepared.set(uploadId, { ...file, preparedMs: this.files.nowMs })
+        return multipart(file.path, uploadId, file.bytes)
       })
     } catch (error) {
       this.files.prepared.delete(uploadId)
@@ -127,6 +130,16 @@ export class MemoryStore implements Store {
     return (await this.stat(file.path, signal)) === undefined
   }
 
+  async *leftovers(prefixes: LeftoverPrefixes, signal: AbortSignal): AsyncGenerator<Leftover> {
+    await this.#call('leftovers', prefixes.data, signal, () => undefined)
+    for (const [uploadId, { path, entryId, preparedMs }] of this.files.prepared) {
+      const preparation = multipart(path, uploadId, 0)
+      if (path.startsWith(prefixes.data)) {
+        yield { path: '', entryId, isNameable: true, preparedMs, preparation }
+      }
+    }
+  }
+
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
     const id = uploadOf(preparation)
     await this.#call('discard', id, signal, () => this.files.prepared.delete(id))
@@ -153,6 +166,11 @@ export class MemoryStore implements Store {
     if (action?.type === 'lose-reply') throw unavailable('no reply')
     return result
   }
+}
+
+function multipart(key: string, uploadId: string, bytes: number): Preparation {
+  const parts = [{ partNumber: 1, etag: `"${uploadId}"`, bytes }]
+  return { type: 'multipart', key, uploadId, checksumAlgorithm: 'none', parts }
 }
 
 function uploadOf(preparation: Preparation): string {

@@ -2,6 +2,8 @@ import type {
   CreateOutcome,
   DataFile,
   FileStat,
+  Leftover,
+  LeftoverPrefixes,
   ListedFile,
   ListOptions,
   Preparation,
@@ -61,6 +63,10 @@ export class WatchedStore implements Store {
 
   proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
     return this.#watched('proveGone', file.path, () => this.#store.proveGone(file, signal))
+  }
+
+  leftovers(prefixes: LeftoverPrefixes, signal: AbortSignal): AsyncIterable<Leftover> {
+    return this.#store.leftovers(prefixes, signal)
   }
 
   discard(preparation: Preparation, signal: AbortSignal): Promise<void> {

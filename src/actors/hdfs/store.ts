@@ -6,6 +6,8 @@ import type {
   CreateOutcome,
   DataFile,
   FileStat,
+  Leftover,
+  LeftoverPrefixes,
   ListedFile,
   ListOptions,
   Preparation,
@@ -146,6 +148,14 @@ export class HdfsStore implements Store {
     return !(await this.#isPublished(file, signal))
   }
 
+  async *leftovers({ data, dead, log }: LeftoverPrefixes, signal: AbortSignal): AsyncGenerator<Leftover> {
+    for (const directory of [data, dead, log]) {
+      // Those of the log are renamed by who wrote them, or never.
+      for await (const found of this.#hidden(directory, signal))
+        yield { ...found, isNameable: directory !== log }
+    }
+  }
+
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {
     await this.#hdfs.delete(this.#at(temporaryIn(preparation)), signal)
   }
@@ -201,6 +211,22 @@ export class HdfsStore implements Store {
     for (const { type, path, bytes } of keyed) {
       if (type === 'FILE') yield { path, bytes }
       else if (reaches(path, prefix, startAfter)) yield* this.#walk(path, prefix, startAfter, signal)
+    }
+  }
+
+  /** Dot-files below a directory; their names are those of their files. */
+  async *#hidden(directory: string, signal: AbortSignal): AsyncGenerator<Omit<Leftover, 'isNameable'>> {
+    for (const { name, type, modifiedMs } of await this.#hdfs.list(
+      this.#at(directory.slice(0, -1)),
+      signal
+    )) {
+      if (type === 'DIRECTORY') yield* this.#hidden(`${directory}${name}/`, signal)
+      else if (name.startsWith('.')) {
+        // A repair's has its attempt behind the extension.
+        const path = `${directory}${name.slice(1).replace(/(\.[a-z.]+)\.[0-9a-f]+$/, '$1')}`
+        const preparation = { type: 'rename', temporary: `${directory}${name}` } as const
+        yield { path, entryId: undefined, preparedMs: modifiedMs, preparation }
+      }
     }
   }
 

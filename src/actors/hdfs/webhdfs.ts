@@ -13,6 +13,8 @@ export interface HdfsStatus {
   readonly name: string
   readonly type: 'FILE' | 'DIRECTORY'
   readonly bytes: number
+  /** Milliseconds since 1970. */
+  readonly modifiedMs: number
 }
 
 type Query = Readonly<Record<string, string>>
@@ -233,7 +235,8 @@ async function orAbsent<T>(reply: Promise<T>): Promise<T | undefined> {
 
 function statusOf(value: unknown): HdfsStatus {
   const type = field(value, 'type') === 'DIRECTORY' ? 'DIRECTORY' : 'FILE'
-  return { name: String(field(value, 'pathSuffix') ?? ''), type, bytes: Number(field(value, 'length')) }
+  const [bytes, modifiedMs] = [Number(field(value, 'length')), Number(field(value, 'modificationTime'))]
+  return { name: String(field(value, 'pathSuffix') ?? ''), type, bytes, modifiedMs }
 }
 
 function jsonOf(reply: HttpReply): unknown {

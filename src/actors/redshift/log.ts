@@ -12,6 +12,7 @@ import {
 } from '../store/names.ts'
 import { inParallel } from '../store/parallel.ts'
 import { readGenesis, readRepaired } from '../store/records.ts'
+import { readSealed } from '../store/segments.ts'
 import type { Store } from '../store/store.ts'
 
 /** A chain of a sink's log that has a beginning. */
@@ -108,7 +109,7 @@ export async function surveyChain(
   if (last === undefined) {
     if (after?.type === 'closed')
       return { entries: [], end, next: { type: 'closed', generation: after.closed } }
-    return await beyondEnd(store, id, position, signal)
+    return await beyondEnd(store, { id, position, limit }, signal)
   }
   if (after?.type === 'entry') return { entries: walked.map(loadable), end, next: { type: 'more' } }
   const hidden = await firstHiddenFile(store, last, signal)
@@ -140,14 +141,22 @@ async function firstHiddenFile(store: Store, entry: Entry, signal: AbortSignal):
   return hidden.flat()[0]
 }
 
-/** No entry begins at the position: the log ends here, unless its head points farther. */
-async function beyondEnd(store: Store, id: ChainId, position: number, signal: AbortSignal): Promise<Survey> {
+/** No loose entry begins at the position: it is sealed, or the log ends here, unless its head points farther. */
+async function beyondEnd(
+  store: Store,
+  { id, position, limit }: Parameters<typeof surveyChain>[1],
+  signal: AbortSignal
+): Promise<Survey> {
   const content = await store.read(headPath(id), signal)
   const head = content === undefined ? undefined : parseHead(content)
   if (head === undefined || head.to <= position) return { entries: [], end: position, next: { type: 'end' } }
   // The head may have moved between the two reads.
   if ((await readRepaired(store, id, position, signal)) !== undefined) {
     return { entries: [], end: head.to, next: { type: 'more' } }
+  }
+  const sealed = await readSealed(store, id, position, signal)
+  if (sealed.length > 0) {
+    return { entries: sealed.slice(0, limit).map(loadable), end: head.to, next: { type: 'more' } }
   }
   for await (const { path } of store.list(chainPrefix(id), { startAfter: entryPath(id, position) }, signal)) {
     const file = parseLogPath(path)?.file

@@ -3,6 +3,8 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
   type S3Client,
   UploadPartCommand
@@ -126,6 +128,30 @@ export async function isUploadGone(
   } catch (error) {
     signal.throwIfAborted()
     return answerOf(error).name === 'NoSuchUpload'
+  }
+}
+
+/** Uploads below a key prefix that are neither completed nor aborted. Their parts are not told. */
+export async function* openUploads(
+  client: S3Client,
+  bucket: string,
+  prefix: string,
+  signal: AbortSignal
+): AsyncGenerator<{ readonly upload: Upload; readonly initiatedMs: number }> {
+  let marker: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | undefined = {}
+  while (marker !== undefined) {
+    const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, ...marker })
+    const page: ListMultipartUploadsCommandOutput = await client.send(command, { abortSignal: signal })
+    for (const { Key = '', UploadId = '', Initiated } of page.Uploads ?? []) {
+      const upload = { type: 'multipart', key: Key, uploadId: UploadId, checksumAlgorithm: 'none' } as const
+      const initiatedMs = Initiated?.getTime() ?? Number.POSITIVE_INFINITY
+      if (Key.startsWith(prefix)) yield { upload: { ...upload, parts: [] }, initiatedMs }
+    }
+    const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page
+    marker =
+      IsTruncated && NextKeyMarker !== undefined
+        ? { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }) }
+        : undefined
   }
 }
 

@@ -14,6 +14,8 @@ import type {
   CreateOutcome,
   DataFile,
   FileStat,
+  Leftover,
+  LeftoverPrefixes,
   ListedFile,
   ListOptions,
   Preparation,
@@ -22,7 +24,14 @@ import type {
 } from '../store/store.ts'
 import { AWS, clientOptions, createClient, onServer, type S3ClientOptions } from './client.ts'
 import { answerOf, s3Fault } from './faults.ts'
-import { abortUpload, completeUpload, ENTRY_METADATA, isUploadGone, uploadParts } from './multipart.ts'
+import {
+  abortUpload,
+  completeUpload,
+  ENTRY_METADATA,
+  isUploadGone,
+  openUploads,
+  uploadParts
+} from './multipart.ts'
 import { copyStaged, STAGING, stage } from './staging.ts'
 import {
   demandEncryption,
@@ -128,7 +137,15 @@ export class S3Store implements Store {
     }
   }
 
-  async *list(prefix: string, { startAfter }: ListOptions, signal: AbortSignal): AsyncGenerator<ListedFile> {
+  async *list(prefix: string, options: ListOptions, signal: AbortSignal): AsyncGenerator<ListedFile> {
+    for await (const { path, bytes } of this.#objects(prefix, options, signal)) yield { path, bytes }
+  }
+
+  async *#objects(
+    prefix: string,
+    { startAfter }: ListOptions,
+    signal: AbortSignal
+  ): AsyncGenerator<ListedFile & { readonly modifiedMs: number }> {
     let token: string | undefined
     do {
       const command = new ListObjectsV2Command({
@@ -139,8 +156,9 @@ export class S3Store implements Store {
       })
       const sent = this.#repeatable.send(command, { abortSignal: signal })
       const page = await this.#faulting(`LIST ${prefix}`, signal, sent)
-      for (const { Key = '', Size = 0 } of page.Contents ?? []) {
-        yield { path: Key.slice(this.#prefix.length), bytes: Size }
+      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+        const modifiedMs = LastModified?.getTime() ?? Number.POSITIVE_INFINITY
+        yield { path: Key.slice(this.#prefix.length), bytes: Size, modifiedMs }
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined
     } while (token !== undefined)
@@ -201,6 +219,25 @@ export class S3Store implements Store {
     if (found.bytes === file.bytes && found.entryId === file.entryId) return false
     const what = `${path} holds ${found.bytes} bytes of entry ${found.entryId ?? '(none)'}`
     throw new Fault('publish-blocked', `${what}, expected ${file.bytes} of ${file.entryId}`)
+  }
+
+  async *leftovers({ data, dead, chain }: LeftoverPrefixes, signal: AbortSignal): AsyncGenerator<Leftover> {
+    for await (const { path, modifiedMs } of this.#objects(`${STAGING}/`, {}, signal)) {
+      const entryId = (await this.stat(path, signal))?.entryId
+      const preparation = { type: 'rename', temporary: path } as const
+      if (entryId?.startsWith(chain)) {
+        yield { path: '', entryId, isNameable: true, preparedMs: modifiedMs, preparation }
+      }
+    }
+    for (const prefix of [data, dead, `${STAGING}/`]) {
+      const uploads = openUploads(this.#repeatable, this.#bucket, this.#key(prefix), signal)
+      for await (const { upload, initiatedMs } of uploads) {
+        const path = upload.key.slice(this.#prefix.length)
+        // What is staged is named only when it is whole.
+        const isNameable = prefix !== `${STAGING}/`
+        yield { path, entryId: undefined, isNameable, preparedMs: initiatedMs, preparation: upload }
+      }
+    }
   }
 
   async discard(preparation: Preparation, signal: AbortSignal): Promise<void> {

@@ -152,7 +152,18 @@ async function readOrCreate(
   throw unknown('create-unknown', store, path, answer.outcome === 'doubtful' ? answer.fault : undefined)
 }
 
-type Generation = OpenedChain & { readonly closing?: ClosedEntry }
+/** One generation; `closing` when another one goes on. */
+export type Generation = OpenedChain & { readonly closing?: ClosedEntry }
+
+/** The end of one generation, without writing anything; `undefined` when nobody has begun it. */
+export async function readEnd(
+  store: Store,
+  chain: ChainId,
+  signal: AbortSignal
+): Promise<Generation | undefined> {
+  const genesis = await readGenesis(store, chain, signal)
+  return genesis && (await openGeneration(store, chain, genesis, signal))
+}
 
 async function openGeneration(
   store: Store,

@@ -1,5 +1,5 @@
 import { Fault } from '../../errors.ts'
-import { parseSegment, type Segment } from './entry.ts'
+import { type Entry, parseSegment, type Segment } from './entry.ts'
 import { type ChainId, chainName, parseLogPath, segmentPath, segmentPrefix } from './names.ts'
 import type { Store } from './store.ts'
 
@@ -44,4 +44,19 @@ export async function readSegment(
   }
   if (segment.from === from && segment.to === to) return segment
   throw new Fault('log-corrupt', `${path} holds [${segment.from}, ${segment.to})`)
+}
+
+/** The sealed entries from this offset on, as far as one segment goes; empty when none begins there. */
+export async function readSealed(
+  store: Store,
+  chain: ChainId,
+  from: number,
+  signal: AbortSignal
+): Promise<readonly Entry[]> {
+  const segments = await listSegments(store, chain, signal)
+  const segment = segments.find((each) => from >= each.from && from < each.to)
+  if (segment === undefined) return []
+  const { entries } = await readSegment(store, chain, segment, signal)
+  const index = entries.findIndex((entry) => entry.from === from)
+  return index < 0 ? [] : entries.slice(index)
 }

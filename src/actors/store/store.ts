@@ -56,6 +56,12 @@ export interface Store {
    */
   proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean>
 
+  /**
+   * What was prepared below these prefixes and is still there, whoever prepared it and whether or not it was published
+   * since. Temporary files of the log count, too.
+   */
+  leftovers(prefixes: LeftoverPrefixes, signal: AbortSignal): AsyncIterable<Leftover>
+
   /** Gives up bytes that this process prepared and no entry names. */
   discard(preparation: Preparation, signal: AbortSignal): Promise<void>
 }
@@ -95,6 +101,28 @@ export interface DataFile {
   readonly entryId: string
   /** Keeps this attempt's bytes apart from others for the same path, where the path does not. */
   readonly attempt?: string
+}
+
+/** Whose leftovers are meant. All end with `/`. */
+export interface LeftoverPrefixes {
+  readonly data: string
+  readonly dead: string
+  readonly log: string
+  /** What the entry ids of this sink begin with. */
+  readonly chain: string
+}
+
+/** Bytes that wait to be published, or for nothing. */
+export interface Leftover {
+  /** Final path of the file as far as it is known, else empty: `entryId` is there then. */
+  readonly path: string
+  readonly entryId: string | undefined
+  /** Whether an entry can name it: one names only what is whole. */
+  readonly isNameable: boolean
+  /** When it was prepared, milliseconds since 1970. */
+  readonly preparedMs: number
+  /** For `discard`. */
+  readonly preparation: Preparation
 }
 
 /** How to publish a prepared file; stands in the entry as it is, so that another process can do it. */
