@@ -59,25 +59,14 @@ interface Mend {
 
 const bufferOf =
   'const bufferOf=(value,encoding)=>typeof value==="number"?Buffer.alloc(value):Buffer.from(value,encoding);'
-const modernBuffer = [
-  [/\bnew Buffer\(/g, 'bufferOf('],
-  [/^/, bufferOf]
-] as const
+const oldBuffer = /\bnew Buffer\(/g
 
-/**
- * Old CommonJS that the bundle's strict mode, or Node 24, does not take as it is: variables that nobody declared would
- * throw, and `new Buffer` warns (DEP0005) once it is no longer below `node_modules`.
- */
+/** Old CommonJS that the bundle's strict mode does not take as it is: variables that nobody declared would throw. */
 const mends: readonly Mend[] = [
   {
     path: 'parquetjs-lite/gen-nodejs/parquet_types.js',
     replace: [[/^(\w+) = module\.exports\.\1 = /gm, 'var $1 = module.exports.$1 = ']]
   },
-  ...['buffered_transport', 'framed_transport', 'compact_protocol'].map((name) => ({
-    path: `parquetjs-lite/modules/thrift-lite/${name}.js`,
-    replace: modernBuffer
-  })),
-  { path: 'node-int64/Int64.js', replace: modernBuffer },
   { path: 'bintrees/lib/bintree.js', replace: [[/^ +ret = true;$/m, '']] }
 ]
 
@@ -85,16 +74,18 @@ function mending(mended: Set<string>): Plugin {
   return {
     name: 'mending',
     setup(build) {
-      build.onLoad({ filter: /[\\/](parquetjs-lite|node-int64|bintrees)[\\/].*\.js$/ }, async ({ path }) => {
-        const mend = mends.find((each) => path.endsWith(join('node_modules', each.path)))
-        if (mend === undefined) return undefined
-        mended.add(mend.path)
+      build.onLoad({ filter: /[\\/]node_modules[\\/].*\.c?js$/ }, async ({ path }) => {
         let contents = await readFile(path, 'utf8')
-        for (const [what, by] of mend.replace) {
+        const mend = mends.find((each) => path.endsWith(join('node_modules', each.path)))
+        for (const [what, by] of mend?.replace ?? []) {
           if (contents.search(what) < 0) throw new Error(`${path} has nothing like ${what} to mend any more`)
           contents = contents.replace(what, by)
         }
-        return { contents, loader: 'js' }
+        if (mend !== undefined) mended.add(mend.path)
+        // It warns (DEP0005) once it is no longer below `node_modules`.
+        const modern = contents.replace(oldBuffer, 'bufferOf(')
+        if (modern !== contents) return { contents: bufferOf + modern, loader: 'js' }
+        return mend && { contents, loader: 'js' }
       })
     }
   }
