@@ -83,4 +83,5 @@ def compare_groups(files, expected):
     assert below == (len(lower), min(lower), max(lower)), below
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
