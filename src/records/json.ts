@@ -52,6 +52,8 @@ interface Step {
   slot: number
   /** The steps below, by the length of their key in bytes. */
   below: Step[][]
+  /** Where the first element of an array leads. */
+  first: Step | undefined
   readonly key: Buffer
   /** The document in which this key was last met. */
   met: number
@@ -76,11 +78,22 @@ export class JsonScanner {
   #notAscii = false
   #kind = 0
 
-  constructor(pointers: readonly string[]) {
-    this.kinds = new Uint8Array(pointers.length)
-    this.starts = new Int32Array(pointers.length)
-    this.ends = new Int32Array(pointers.length)
+  /** @param first an array, and pointers into its first element, whose slots follow the others */
+  constructor(
+    pointers: readonly string[],
+    first?: { readonly array: string; readonly pointers: readonly string[] }
+  ) {
+    const slots = pointers.length + (first?.pointers.length ?? 0)
+    this.kinds = new Uint8Array(slots)
+    this.starts = new Int32Array(slots)
+    this.ends = new Int32Array(slots)
     for (const [slot, pointer] of pointers.entries()) stepAt(this.#root, pointer).slot = slot
+    if (first === undefined) return
+    const element = newStep('')
+    stepAt(this.#root, first.array).first = element
+    for (const [index, pointer] of first.pointers.entries()) {
+      stepAt(element, pointer).slot = pointers.length + index
+    }
   }
 
   /** Scans the document in `[start, end)`. Returns why it is not one, and then has found nothing. */
@@ -126,7 +139,12 @@ export class JsonScanner {
   /** Reads the value that begins at `at`, notes it for its step, and returns the position after it. */
   #value(step: Step, at: number): number {
     const first = this.#buffer[at]
-    const after = first === OPEN_OBJECT && step.below.length > 0 ? this.#object(step, at) : this.#skip(at)
+    const after =
+      first === OPEN_OBJECT && step.below.length > 0
+        ? this.#object(step, at)
+        : first === OPEN_ARRAY && step.first !== undefined
+          ? this.#array(step.first, at)
+          : this.#skip(at)
     const slot = step.slot
     if (slot >= 0) {
       const quote = first === QUOTE ? 1 : 0
@@ -157,6 +175,17 @@ export class JsonScanner {
       if (buffer[at] !== COMMA) throw this.#malformed(at, 'no comma or end of the object')
       at = this.#next(at + 1)
     }
+  }
+
+  /** Notes what is in the first element, and checks the others. */
+  #array(first: Step, start: number): number {
+    const buffer = this.#buffer
+    let at = this.#next(start + 1)
+    if (buffer[at] === CLOSE_ARRAY) return at + 1
+    at = this.#next(this.#value(first, at))
+    while (buffer[at] === COMMA) at = this.#next(this.#skip(this.#next(at + 1)))
+    if (buffer[at] !== CLOSE_ARRAY) throw this.#malformed(at, 'no comma or end of the array')
+    return at + 1
   }
 
   /** Checks the value that begins at `at`, whatever it is, and returns the position after it. */
@@ -312,6 +341,7 @@ export class JsonScanner {
   #forget(step: Step): void {
     if (step.slot >= 0) this.kinds[step.slot] = kinds.absent
     for (const steps of step.below) for (const below of steps) this.#forget(below)
+    if (step.first !== undefined) this.#forget(step.first)
   }
 
   #malformed(at: number, why: string): Malformed {
@@ -338,7 +368,7 @@ function find(step: Step, buffer: Buffer, start: number, end: number): Step | un
 }
 
 function newStep(key: string): Step {
-  return { slot: -1, below: [], key: Buffer.from(key), met: 0 }
+  return { slot: -1, below: [], first: undefined, key: Buffer.from(key), met: 0 }
 }
 
 function stepAt(root: Step, pointer: string): Step {

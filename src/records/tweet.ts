@@ -127,12 +127,16 @@ const layouts = { plain: tweetPointers.layout(''), enveloped: tweetPointers.layo
 const authorPointers = new Pointers()
 const AUTHOR_ID = authorPointers.slot('/id')
 const authorSlots = table.map(({ author }) => (author === undefined ? [] : [authorPointers.slot(author)]))
+/** The author is nearly always the first of the included users: his slots then come with the first scan. */
+const firstUser = { array: '/includes/users', pointers: authorPointers.list }
+const inFirstUser = (slot: number) => tweetPointers.list.length + slot
+const firstUserSlots = authorSlots.map((slots) => slots.map(inFirstUser))
 
 const [REFERENCE_TYPE, REFERENCE_ID] = [0, 1] as const
 
 /** Turns tweets into rows. One object, many tweets; not re-entrant. */
 export class TweetExtractor {
-  readonly #tweet = new JsonScanner(tweetPointers.list)
+  readonly #tweet = new JsonScanner(tweetPointers.list, firstUser)
   readonly #author = new JsonScanner(authorPointers.list)
   readonly #reference = new JsonScanner(['/type', '/id'])
   readonly #decimal = new DecimalReader()
@@ -209,10 +213,13 @@ export class TweetExtractor {
     if (found[USERS]! <= kinds.null) return undefined
     if (found[USERS] !== kinds.array) return '/includes/users is not an array'
     const { high, low } = this.#decimal
+    const isAuthor = (scanner: JsonScanner, slot: number) =>
+      this.#isId(scanner, slot) && this.#decimal.high === high && this.#decimal.low === low
+    if (isAuthor(this.#tweet, inFirstUser(AUTHOR_ID))) return this.#readColumns(this.#tweet, firstUserSlots)
     const author = this.#author
-    const isAuthor = () =>
-      this.#isId(author, AUTHOR_ID) && this.#decimal.high === high && this.#decimal.low === low
-    const included = author.some(this.#document, starts[USERS]!, ends[USERS]!, isAuthor)
+    const included = author.some(this.#document, starts[USERS]!, ends[USERS]!, () =>
+      isAuthor(author, AUTHOR_ID)
+    )
     return included ? this.#readColumns(author, authorSlots) : undefined
   }
 

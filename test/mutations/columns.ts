@@ -11,6 +11,15 @@ export const ofColumns: Readonly<Record<string, Mutation>> = {
       title: '2^32, whose lower half is zero'
     }
   },
+  'elements of a repeated array mixed': {
+    file: 'src/records/json.ts',
+    find: '    if (step.first !== undefined) this.#forget(step.first)\n',
+    replace: '',
+    test: {
+      file: 'test/records/json.test.ts',
+      title: 'on the first element of an array, also where the array is repeated or is none'
+    }
+  },
   'text cut within a character': {
     file: 'src/records/row.ts',
     find: 'characterEnd(this.#buffers[column]!, start, start + bytesMax)',

@@ -22,7 +22,7 @@ function found(scanner: JsonScanner, buffer: Buffer, slot: number): unknown {
 function scan(text: string | Buffer, pointers: readonly string[]) {
   const document = Buffer.from(text)
   const buffer = Buffer.concat([Buffer.from('1"'), document, Buffer.from('"}],0')])
-  const scanner = new JsonScanner(pointers)
+  const scanner = new JsonScanner(pointers, { array: '/a', pointers: ['/id'] })
   const why = scanner.scan(buffer, 2, 2 + document.length)
   return { why, values: pointers.map((_, slot) => found(scanner, buffer, slot)) }
 }
@@ -78,6 +78,24 @@ describe('agreement with JSON.parse', () => {
         expect(values).toEqual(pointers.map((pointer) => lookUp(parsed, pointer)))
       }),
       { numRuns: 500 }
+    )
+  })
+
+  test('on the first element of an array, also where the array is repeated or is none', () => {
+    const inner = ['', '/id', '/user/name']
+    fc.assert(
+      fc.property(fc.array(anyValue, { maxLength: 3 }), fc.option(anyValue), (elements, last) => {
+        const repeated = last === null ? '' : `,"a":${JSON.stringify(last)}`
+        const buffer = Buffer.from(`{"a":${JSON.stringify(elements)}${repeated},"id":1}`)
+        const scanner = new JsonScanner(['/a', '/id'], { array: '/a', pointers: inner })
+        expect(scanner.scan(buffer, 0, buffer.length)).toBeUndefined()
+        const parsed = wellFormed(JSON.parse(buffer.toString()).a)
+        const first = Array.isArray(parsed) ? parsed[0] : undefined
+        expect(found(scanner, buffer, 0)).toEqual(parsed)
+        expect(found(scanner, buffer, 1)).toBe(1)
+        const values = inner.map((_, index) => found(scanner, buffer, 2 + index))
+        expect(values).toEqual(inner.map((pointer) => lookUp(first, pointer)))
+      })
     )
   })
 

@@ -157,7 +157,7 @@ function v2Data(tweet: Row, style: number): object {
   )
 }
 
-/** An event of the filtered stream of API v2: other users are included before and after the author. */
+/** An event of the filtered stream of API v2: other users are included before or after the author. */
 function v2(tweet: Row, style: number): string {
   const author = {
     id: '9007199254740993',
@@ -175,7 +175,8 @@ function v2(tweet: Row, style: number): string {
     )
   }
   const other = { id: '9007199254740992', name: 'other', public_metrics: { tweet_count: 1 } }
-  const users = [other, sparse(author, style), { ...other, id: '1' }]
+  const users = [sparse(author, style), { ...other, id: '1' }]
+  if (style % 2 === 1) users.unshift(other)
   return json({ data: v2Data(tweet, style), includes: { users }, matching_rules: [{ id: '1', tag: 'x' }] })
 }
 
