@@ -23,6 +23,8 @@ export interface ChainContext extends ChainInput {
   readonly draft: Draft
   /** On its way into the store. */
   readonly chunk: Chunk | undefined
+  /** Kafka timestamp of its first record, -1 when it has none. */
+  readonly chunkFirstMs: number
   readonly entry: Entry | undefined
   /** Why it is not running, or was not the last time. */
   readonly fault: Fault | undefined
@@ -34,7 +36,7 @@ export interface ChainContext extends ChainInput {
 }
 
 const unbound = () => Promise.reject(new Error('actor not provided'))
-const noDraft: Draft = { next: -1, bytes: 0, records: 0, files: 0, end: -1 }
+const noDraft: Draft = { next: -1, bytes: 0, records: 0, files: 0, firstMs: -1, end: -1 }
 
 /** The store will not publish, or what is gone cannot be made anew: an operator has to look. */
 const BLOCKING = new Set(['publish-blocked', 'prepared-gone'])
@@ -119,6 +121,7 @@ const chainSetup = setup({
     keepDraft: assign({ draft: (_, params: { draft: Draft }) => params.draft }),
     keepChunk: assign({
       chunk: (_, params: { chunk: Chunk }) => params.chunk,
+      chunkFirstMs: ({ context }) => context.draft.firstMs,
       draft: ({ context }, { chunk }) => ({ ...noDraft, next: chunk.to, end: context.draft.end })
     }),
     keepEntry: assign({ entry: (_, params: { entry: Entry }) => params.entry }),
@@ -356,6 +359,7 @@ export const chainMachine = chainSetup.createMachine({
     position: -1,
     draft: noDraft,
     chunk: undefined,
+    chunkFirstMs: -1,
     entry: undefined,
     fault: undefined,
     failures: 0,

@@ -56,6 +56,8 @@ export interface RoleView {
   readonly partitions: readonly PartitionView[]
   /** How many of its shards are in which state, where it has such. */
   readonly shards?: Readonly<Record<string, number>>
+  /** Data files that are being written, where it writes such. */
+  readonly filesOpen?: number
   /** Monotone counters since the start of this role, named as in metrics (`recordsRead`, `transactionsCommitted`). */
   readonly counters: Readonly<Record<string, number>>
   /** What a person should read first: the newest fault and since when. */

@@ -10,14 +10,16 @@ type ChainSnapshot = SnapshotFrom<typeof chainMachine>
 const TROUBLES = new Set(['reopening', 'publish-blocked', 'data-loss', 'too-many-dead', 'held'])
 
 /** What a snapshot of a sink says to people. */
-export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>): RoleView {
+export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>, nowMs: number): RoleView {
   const { chains, counters, fault, notes, partitions: seen } = snapshot.context
   const children = snapshot.children as Readonly<Record<string, { getSnapshot(): unknown } | undefined>>
   const flow = children.flow?.getSnapshot() as { readonly value: FlowState } | undefined
   const hive = describeHive(children.hive?.getSnapshot())
-  const views = Object.entries(chains).map(([id, chain]) =>
-    viewOf(chain, children[id]?.getSnapshot() as ChainSnapshot | undefined)
-  )
+  const carried = Object.entries(chains).map(([id, chain]) => ({
+    chain,
+    snapshot: children[id]?.getSnapshot() as ChainSnapshot | undefined
+  }))
+  const views = carried.map(({ chain, snapshot }) => viewOf(chain, snapshot, nowMs))
   const troubled = views.filter(({ state }) => TROUBLES.has(state))
   const carrying = snapshot.matches({ running: 'carrying' })
   return {
@@ -28,6 +30,7 @@ export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>): RoleVi
     partitions: views.sort((a, b) =>
       a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1
     ),
+    filesOpen: carried.reduce((sum, { snapshot }) => sum + (snapshot?.context.draft.files ?? 0), 0),
     counters: { ...counters, ...hive.counters },
     notes: [
       ...(fault === undefined ? [] : [`${fault.code}: ${fault.message}`]),
@@ -38,12 +41,27 @@ export function describeSink(snapshot: SnapshotFrom<typeof sinkMachine>): RoleVi
   }
 }
 
-function viewOf({ topic, partition }: OwnedChain, snapshot: ChainSnapshot | undefined): PartitionView {
+function viewOf(
+  { topic, partition }: OwnedChain,
+  snapshot: ChainSnapshot | undefined,
+  nowMs: number
+): PartitionView {
   if (snapshot === undefined) return { topic, partition, state: 'opening', position: -1, end: -1 }
   const { position, draft } = snapshot.context
-  const reason = reasonOf(snapshot)
-  const view = { topic, partition, state: stateOf(snapshot), position, end: draft.end }
-  return reason === undefined ? view : { ...view, reason }
+  const [reason, lagMs] = [reasonOf(snapshot), ageOf(snapshot, nowMs)]
+  return {
+    ...{ topic, partition, state: stateOf(snapshot), position, end: draft.end },
+    ...(lagMs !== undefined && { lagMs }),
+    ...(reason !== undefined && { reason })
+  }
+}
+
+/** Of the oldest record that was read and is not published, by its Kafka timestamp; undefined when that is not known. */
+function ageOf(snapshot: ChainSnapshot, nowMs: number): number | undefined {
+  const { position, draft, chunk, chunkFirstMs } = snapshot.context
+  const firstMs = chunk === undefined ? draft.firstMs : chunkFirstMs
+  if (firstMs >= 0) return Math.max(0, nowMs - firstMs)
+  return position >= 0 && draft.end >= 0 && draft.end <= position ? 0 : undefined
 }
 
 /** The step its last chunk is at, or whether the next one is being built. */

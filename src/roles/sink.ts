@@ -125,7 +125,7 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
     logic,
     input,
     // The supervisor gives back what `logic` made.
-    describe: (snapshot) => describeSink(snapshot as SnapshotFrom<typeof sinkMachine>)
+    describe: (snapshot) => describeSink(snapshot as SnapshotFrom<typeof sinkMachine>, context.now())
   }
 }
 

@@ -139,6 +139,7 @@ function builderMoves(world: World, play: Play): void {
     bytes: at - from,
     records: at - from,
     files: 1,
+    firstMs: 0,
     end: 9
   })
   play('builder faults', { type: 'builder.faulted', fault: faults.retryable })

@@ -84,3 +84,22 @@ test('too many dead letters stop their partition in a state of its own; a higher
 test('a template of columns that are not there is refused', () => {
   expect(() => world.run({ config: { template: 'lang={lang}' } })).toThrow('names {lang}')
 })
+
+test('files that are open, and the age of what is not published, are told while they grow and over when it is', async () => {
+  const age = { rotateAgeMs: 3_600_000, rotateAgeMaxMs: 3_600_000 }
+  const sink = world.run({ config: { ...age, rotateBytes: 1 << 30 } })
+  await sink.until(({ partitions, ready }) => ready && partitions.every(({ lagMs }) => lagMs === 0))
+  expect(sink.view().filesOpen).toBe(0)
+  await world.produce(1_000, random)
+  await sink.until(
+    ({ filesOpen, partitions }) => filesOpen === 4 && partitions.every(({ lagMs = 0 }) => lagMs > 0)
+  )
+  await sink.drain()
+  const next = world.run()
+  await world.untilCaughtUp(next)
+  await next.until(
+    ({ filesOpen, partitions }) => filesOpen === 0 && partitions.every(({ lagMs }) => lagMs === 0)
+  )
+  await next.drain()
+  await world.verify()
+})

@@ -72,6 +72,7 @@ export class Metrics {
       states.set(state, (states.get(state) ?? 0) + 1)
     }
     gauges.roleLag.set(labels, records)
+    if (status.filesOpen !== undefined) gauges.filesOpen.set(labels, status.filesOpen)
     if (oldestMs >= 0) gauges.roleLagSeconds.set(labels, oldestMs / 1_000)
     for (const [state, count] of Object.entries(status.shards ?? {})) {
       gauges.shards.set({ ...labels, state }, count)
@@ -109,6 +110,7 @@ function gaugesIn(registry: Registry) {
     roleLimit: gauge('role_memory_limit_bytes', "The role's share of the byte budget.", ROLE),
     roleUsed: gauge('role_memory_used_bytes', 'Bytes that the role holds.', ROLE),
     partitions: gauge('role_partitions', 'Partitions of the role by state.', [...ROLE, 'state']),
+    filesOpen: gauge('role_files_open', 'Data files that are being written.', ROLE),
     shards: gauge('role_shards', 'Shards of the role by state.', [...ROLE, 'state']),
     position: gauge('partition_position', 'Next offset to read, as durably known.', PARTITION),
     end: gauge('partition_end_offset', 'End offset as last seen.', PARTITION),

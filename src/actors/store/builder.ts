@@ -47,6 +47,8 @@ export interface Draft {
   readonly records: number
   /** Data files that are open. */
   readonly files: number
+  /** Kafka timestamp of the first record in it, -1 when there is none. */
+  readonly firstMs: number
   /** Last stable offset as last seen, -1 before the first fetch. */
   readonly end: number
 }
@@ -312,8 +314,8 @@ class Builder {
   #reportDraft(): void {
     const draft = this.#draft
     if (draft === undefined) return
-    const { next, bytes, records, files } = draft
-    this.#report({ type: 'chunk.grew', next, bytes, records, files, end: this.#end })
+    const { next, bytes, records, files, firstMs } = draft
+    this.#report({ type: 'chunk.grew', next, bytes, records, files, firstMs, end: this.#end })
   }
 
   #fault(fault: Fault): void {

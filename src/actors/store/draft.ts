@@ -46,6 +46,7 @@ export class ChunkDraft {
   #kept = 0
   #filtered = 0
   #leaderEpoch = -1
+  #firstMs = -1
   #last: { readonly directory: string; readonly growing: Growing } | undefined
 
   constructor(from: number, options: DraftOptions) {
@@ -61,6 +62,11 @@ export class ChunkDraft {
 
   get records(): number {
     return this.#kept + this.#filtered + this.#dead.length
+  }
+
+  /** Kafka timestamp of the first record that was taken in; -1 while there is none, or it has none. */
+  get firstMs(): number {
+    return this.#firstMs
   }
 
   /** Data files that are open. */
@@ -90,6 +96,7 @@ export class ChunkDraft {
       if (taken !== 'all' || record.offset < this.#next || record.offset >= end) return
       taken = this.#takeRecord(record)
       if (taken !== 'all') return
+      if (this.#firstMs < 0) this.#firstMs = record.timestamp
       this.#next = record.offset + 1
       // Of the record before the chunk's end: an older epoch ends before it, which would look like a truncated log.
       this.#leaderEpoch = header.leaderEpoch
