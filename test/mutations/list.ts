@@ -6,6 +6,7 @@ import type { Mutation } from './mutation.ts'
 import { ofOffsets } from './offsets.ts'
 import { ofRecords } from './records.ts'
 import { ofSinks } from './sinks.ts'
+import { ofStores } from './stores.ts'
 import { ofTakeovers } from './takeovers.ts'
 import { ofTopics } from './topics.ts'
 import { ofTransactions } from './transactions.ts'
@@ -21,6 +22,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofTakeovers,
   ...ofOffsets,
   ...ofSinks,
+  ...ofStores,
   ...ofColumns,
   ...ofBorders,
   ...ofViews

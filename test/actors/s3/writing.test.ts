@@ -48,7 +48,7 @@ const fileOf = (bytes: number): DataFile => ({
 
 describe.each(['AmazonS3', 'MinIO'])('on %s', (server) => {
   test.each([10, 9 * 1024 * 1024])(
-    'a file of %d bytes is encrypted, in its class, with its tags',
+    `a file of %d bytes on ${server} is encrypted, in its class, with its tags`,
     async (bytes) => {
       const options = { sse: 'kms', kmsKey: 'alias/k', storageClass: 'STANDARD_IA', tags } as const
       const { store, kept } = await start(server, options)
