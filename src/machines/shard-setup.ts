@@ -84,6 +84,8 @@ const unbound = () => Promise.reject(new Error('actor not provided'))
 const doubling = (repetitions: number, min: number, max: number) =>
   Math.min(max, min * 2 ** Math.min(Math.max(repetitions - 1, 0), 30))
 
+const backoffMs = ({ doubts }: ShardContext) => doubling(doubts, BACKOFF_MIN_MS, BACKOFF_MAX_MS)
+
 const hasBatches = (context: ShardContext) => marks.bytesOf(context.taken) > 0
 const hasPassedOver = (context: ShardContext) => Object.values(context.taken).some(({ bytes }) => bytes === 0)
 const isUncommitted = (context: ShardContext, key: string) =>
@@ -279,12 +281,13 @@ export const shard = setup({
         const entry = ledger[key]
         if (entry?.standing !== 'quarantined') continue
         const delay = doubling(entry.failures, context.quarantineMinMs, context.quarantineMaxMs)
-        enqueue({ type: 'retryLater', params: { key, delay } })
+        // Not before the others have come back without it and had as long again to commit.
+        enqueue({ type: 'retryLater', params: { key, delay: Math.max(delay, 2 * backoffMs(context)) } })
       }
     })
   },
   delays: {
     commitInterval: ({ context }) => context.commitIntervalMs * stretch(context),
-    backoff: ({ context }) => doubling(context.doubts, BACKOFF_MIN_MS, BACKOFF_MAX_MS)
+    backoff: ({ context }) => backoffMs(context)
   }
 })

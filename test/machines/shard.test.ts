@@ -92,6 +92,31 @@ test('a partition that the target fails is quarantined while the shard goes on w
   expect(retried.world.fetched).toEqual(['a-0', 'b-0'])
 })
 
+test('a quarantined partition stays away until the others have come back, however short its quarantine', () => {
+  const limits = { quarantineMinMs: 10, quarantineMaxMs: 10 }
+  let at = readyWith(limits, 'a', 'b')
+  const failures = [{ topic: 'a', partition: 0, fault: new Fault('kafka-broken', 'no', { retryable: true }) }]
+  const waits: number[][] = []
+  for (let round = 0; round < 9; round++) {
+    at = first(took(at, 'a', 1, 150))
+    const refused = { type: 'writer.refused', failures } as unknown as Event
+    const [, actions] = transition(shardMachine, at.state, refused as never)
+    const delays = actions.flatMap(({ params }) => {
+      const { event, delay } = (params ?? {}) as {
+        readonly event?: { type: string }
+        readonly delay?: number
+      }
+      return event !== undefined && delay !== undefined ? [{ type: event.type, delay }] : []
+    })
+    const of = (type: string) => delays.find((each) => each.type.startsWith(type))?.delay ?? Number.NaN
+    waits.push([of('partition.retry'), of('xstate.after.backoff')])
+    at = recovered(step(at, refused, (w) => ({ ...w, alive: 'no' })))
+    at = step(at, { type: 'partition.retry', key: 'a-0' } as Event)
+  }
+  for (const [retry = 0, backoff = 0] of waits) expect(retry).toBe(2 * backoff)
+  expect(waits.at(-1), 'as long as it gets').toEqual([10_000, 5_000])
+})
+
 /** The last of the replies that may come. */
 const answered = (at: Step): Step => [...replies(at)].at(-1) ?? at
 const first = (at: Step): Step => [...replies(at)][0] ?? at
