@@ -83,7 +83,7 @@ function tls(environment: Environment) {
     .optional()
 }
 
-export function hdfsStoreTable() {
+export function hdfsStoreTable(environment: Environment) {
   return table({
     type: z.literal('hdfs').describe('HDFS, spoken to by WebHDFS.'),
     namenodes: list(httpUrl(WEBHDFS), 1, `an array: ${WEBHDFS}`).describe(
@@ -94,9 +94,15 @@ export function hdfsStoreTable() {
       .describe('Directory under which everything of ours lies.'),
     user: text(/^[^\s/]+$/, 'a user name')
       .optional()
-      .describe('`user.name` of the requests; none when absent.')
+      .describe('`user.name` of the requests; none when absent.'),
+    delegation_token: secret(environment)
+      .optional()
+      .describe('Delegation token of a cluster with Kerberos, in place of `user`.')
   }).transform(
-    ({ type, namenodes, path, user }): HdfsStoreConfig => ({ type, namenodes, path, ...present({ user }) })
+    ({ type, namenodes, path, user, delegation_token }): HdfsStoreConfig => ({
+      ...{ type, namenodes, path },
+      ...present({ user, delegationToken: delegation_token })
+    })
   )
 }
 

@@ -31,7 +31,7 @@ export function configSchema(environment: Environment) {
     ingest: named(ingestTable(environment)).describe('Event source → Kafka topic.'),
     mirror: named(mirrorTable()).describe('Kafka cluster → Kafka cluster.'),
     store: named(
-      z.discriminatedUnion('type', [hdfsStoreTable(), s3StoreTable(environment)], { error: STORE })
+      z.discriminatedUnion('type', [hdfsStoreTable(environment), s3StoreTable(environment)], { error: STORE })
     ).describe('Places that keep files, named once.'),
     warehouse: named(warehouseTable(environment)).describe(
       'Databases that rows are loaded into, named once.'

@@ -195,6 +195,8 @@ export interface HdfsStoreConfig {
   /** Absolute HDFS directory under which everything of ours lies. */
   readonly path: string
   readonly user?: string
+  /** Says who asks, in place of `user`. */
+  readonly delegationToken?: Secret
 }
 
 export interface S3StoreConfig {

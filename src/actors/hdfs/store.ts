@@ -22,12 +22,13 @@ export interface HdfsStoreOptions {
   /** Absolute directory: the store's root. */
   readonly path: string
   readonly user?: string | undefined
+  readonly delegationToken?: string | undefined
   readonly timeoutMs?: number
 }
 
 /** The store that `[store.NAME]` with `type = "hdfs"` describes. */
 export function createHdfsStore(config: HdfsStoreConfig): HdfsStore {
-  return new HdfsStore(config)
+  return new HdfsStore({ ...config, delegationToken: config.delegationToken?.reveal() })
 }
 
 /** Files are immutable once they are there: nobody may append to them. */

@@ -208,19 +208,68 @@ test('a server that ignores rename options answers with a boolean, which is told
   }
 })
 
-test('a store behind a server that ignores rename options proves itself, and refuses what is there', async () => {
+/**
+ * As HttpFS does: it knows no rename options, reads files by itself, and has uploads sent to itself again, with
+ * `data=true`.
+ */
+async function serveHttpFs(): Promise<string> {
   const url = await serve((asked, response) => {
     const to = new URL(asked.url ?? '/', hdfs.url)
-    to.searchParams.delete('renameoptions')
-    passOn(asked, response, to)
+    const { searchParams } = to
+    searchParams.delete('renameoptions')
+    const op = searchParams.get('op')
+    const isData = searchParams.get('data') === 'true'
+    if (op === 'CREATE' && !isData) {
+      searchParams.set('data', 'true')
+      response.writeHead(307, { location: `${url}${to.pathname}${to.search}` }).end()
+    } else if (op === 'CREATE' && asked.headers['content-type'] !== 'application/octet-stream') {
+      response.writeHead(400).end()
+    } else if (op === 'CREATE' || op === 'OPEN') {
+      const reach = async () => {
+        const method = asked.method ?? 'GET'
+        const body = method === 'PUT' ? await buffer(asked) : undefined
+        const first = await fetch(to, { method, redirect: 'manual' })
+        const place = first.headers.get('location')
+        if (place === null) return { status: first.status, body: await first.text() }
+        const second = forward(place, { method }, (reply) => {
+          response.writeHead(reply.statusCode ?? 500, reply.headers)
+          reply.pipe(response)
+        })
+        second.end(body)
+        return undefined
+      }
+      reach().then((answer) => {
+        if (answer) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+      })
+    } else passOn(asked, response, to)
   })
-  const plain = open([url])
+  return url
+}
+
+test('a token says who asks, in place of the user', async () => {
+  const asked: URL[] = []
+  const url = await serve((request, response) => {
+    asked.push(new URL(request.url ?? '/', 'http://namenode'))
+    const RemoteException = { exception: 'InvalidToken', message: 'token (token for causeway) is expired' }
+    response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify({ RemoteException }))
+  })
+  const client = new WebHdfs({ namenodes: [url], user: 'causeway', delegationToken: 'KAAKSm9i+/=' })
+  onTestFinished(() => client.close())
+  await expect(client.delete('/a', signal)).rejects.toMatchObject({ code: 'store-denied', retryable: false })
+  expect(
+    asked.map(({ searchParams }) => [searchParams.get('delegation'), searchParams.get('user.name')])
+  ).toEqual([['KAAKSm9i+/=', null]])
+})
+
+test('a store behind HttpFS proves itself, reads what it wrote, and refuses what is there', async () => {
+  const plain = open([await serveHttpFs()])
   onTestFinished(() => plain.close())
   await plain.probe(signal)
   expect(await plain.create('h/a.json', Buffer.from('one'), signal)).toEqual({ outcome: 'created' })
   expect(await plain.create('h/a.json', Buffer.from('two'), signal)).toEqual({ outcome: 'exists' })
   await plain.replace('h/a.json', Buffer.from('three'), signal)
   expect((await plain.read('h/a.json', signal))?.toString()).toBe('three')
+  expect(await plain.read('h/none.json', signal)).toBeUndefined()
   const file = fileOf('h/f.parquet')
   const prepared = preparedOf(file, await plain.prepare(file, signal))
   await plain.publish(prepared, signal)
