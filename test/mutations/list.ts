@@ -1,5 +1,6 @@
 import { ofBorders } from './borders.ts'
 import { ofColumns } from './columns.ts'
+import { ofLayout } from './layout.ts'
 import { ofMachines } from './machines.ts'
 import { ofMirrors } from './mirrors.ts'
 import type { Mutation } from './mutation.ts'
@@ -24,6 +25,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofSinks,
   ...ofStores,
   ...ofColumns,
+  ...ofLayout,
   ...ofBorders,
   ...ofViews
 }
