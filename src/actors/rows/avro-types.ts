@@ -1,16 +1,6 @@
 import avro from 'avsc'
 import { countedMs } from '../../records/values.ts'
-
-/** A moment by a logical type of Avro: milliseconds since 1970, and what was written. */
-export class Instant {
-  readonly ms: number
-  readonly count: bigint
-
-  constructor(ms: number, count: bigint) {
-    this.ms = ms
-    this.count = count
-  }
-}
+import { Instant } from './instant.ts'
 
 /** 64-bit integers as bigints: a number would be rounded, at which avsc fails. */
 const longType = avro.types.LongType.__with({

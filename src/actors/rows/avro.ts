@@ -1,7 +1,7 @@
 // biome-ignore-all lint/style/noNonNullAssertion: the columns' arrays have one length
 import { Row, type RowColumn, type Taken } from '../../records/row.ts'
 import { countedMs, not, setTime, type TimestampForm } from '../../records/values.ts'
-import { Instant } from './avro-types.ts'
+import { Instant } from './instant.ts'
 
 /** A column by a JSON Pointer into the decoded record. */
 export interface AvroColumn extends RowColumn {

@@ -1,7 +1,6 @@
-import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import type { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import type { RegistryConfig } from '../../config.ts'
 import { Fault, toFault } from '../../errors.ts'
-import { avroOptions } from './avro-types.ts'
 
 /** A registered schema, as the library has compiled it. */
 export type RegistrySchema =
@@ -9,24 +8,17 @@ export type RegistrySchema =
   | { readonly type: 'json-schema'; readonly decode: (payload: Buffer) => unknown }
   | { readonly type: 'other' }
 
-const REQUEST_TIMEOUT_MS = 10_000
 const MAGIC = 0
 const HEADER_BYTES = 5
 
 /** The schemas of a Confluent-compatible registry by their ids, which never change. One object serves all chains of a sink. */
 export class Registry {
-  readonly #client: SchemaRegistry
   readonly #known = new Map<number, RegistrySchema>()
-  readonly #url: string
+  readonly #config: RegistryConfig
+  #client: Promise<SchemaRegistry> | undefined
 
-  constructor({ url, user, password }: RegistryConfig) {
-    this.#url = url
-    const auth = user === undefined ? {} : { auth: { username: user, password: password?.reveal() ?? '' } }
-    this.#client = new SchemaRegistry(
-      { host: url, ...auth, clientId: 'causeway', middlewares: [timeout] },
-      // Formats are promises to people: a date that is none is the column's affair.
-      { [SchemaType.AVRO]: avroOptions, [SchemaType.JSON]: { strict: false, validateFormats: false } }
-    )
+  constructor(config: RegistryConfig) {
+    this.#config = config
   }
 
   get(id: number): RegistrySchema | undefined {
@@ -43,11 +35,13 @@ export class Registry {
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
     try {
-      const schema: unknown = await Promise.race([this.#client.getSchema(id), stopped.promise])
+      this.#client ??= import('./registry-client.ts').then(({ openClient }) => openClient(this.#config))
+      const asked = this.#client.then((client): Promise<unknown> => client.getSchema(id))
+      const schema = await Promise.race([asked, stopped.promise])
       this.#known.set(id, compiled(schema))
     } catch (cause) {
       if (signal.aborted) throw cause
-      const what = `schema ${id} cannot be had from ${this.#url}: ${toFault(cause).message}`
+      const what = `schema ${id} cannot be had from ${this.#config.url}: ${toFault(cause).message}`
       throw new Fault('registry-schema-unavailable', what, { retryable: true, cause })
     } finally {
       signal.removeEventListener('abort', stop)
@@ -57,7 +51,9 @@ export class Registry {
 
 /** The id of the schema that a value in Confluent's wire format names; undefined when it is not in that format. */
 export function schemaIdOf(buffer: Buffer, start: number, end: number): number | undefined {
-  return end - start >= HEADER_BYTES && buffer[start] === MAGIC ? buffer.readInt32BE(start + 1) : undefined
+  if (end - start < HEADER_BYTES || buffer[start] !== MAGIC) return undefined
+  const id = buffer.readInt32BE(start + 1)
+  return id < 0 ? undefined : id
 }
 
 /** Where what the schema describes begins. */
@@ -73,8 +69,3 @@ function compiled(schema: unknown): RegistrySchema {
   if ('createResolver' in schema) return { type: 'avro', decode }
   return 'detailedErrorPaths' in schema ? { type: 'json-schema', decode } : { type: 'other' }
 }
-
-/** The library's client waits for ever without. */
-const timeout: NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number] = () => ({
-  prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS })
-})

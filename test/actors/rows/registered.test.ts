@@ -161,6 +161,9 @@ describe('Avro', () => {
     expect(decoded(decoder, { value: Buffer.from([0, 0, 0, 1]) })).toMatchObject({
       reason: expect.stringMatching(/wire format/)
     })
+    expect(decoded(decoder, { value: framed(-1, value) })).toMatchObject({
+      reason: expect.stringMatching(/wire format/)
+    })
     expect(decoded(decoder, { value: null })).toEqual({ reason: 'value is null' })
   })
 
