@@ -15,6 +15,9 @@ import { programUnderTest } from '../test/soak/program.ts'
 import { disturbances as roadDisturbances } from '../test/soak/road/disturbances.ts'
 import * as roadEvidence from '../test/soak/road/evidence.ts'
 import { SoakRoad } from '../test/soak/road/road.ts'
+import { disturbances as sinkDisturbances } from '../test/soak/sinks/disturbances.ts'
+import * as sinkEvidence from '../test/soak/sinks/evidence.ts'
+import { SinkPair } from '../test/soak/sinks/pair.ts'
 import { torture } from '../test/soak/torture.ts'
 
 interface Options {
@@ -37,6 +40,7 @@ const soak = (name: string, about: string, rate: number, file: string) =>
 
 soak('road', 'one worker with all five roles between all services', 200, 'soak.md').action(soakRoad)
 soak('mirror', 'two workers that mirror in both directions', 400, 'mirror-soak.md').action(soakMirror)
+soak('sinks', 'two workers with sinks into HDFS and S3', 400, 'sink-soak.md').action(soakSinks)
 await program.parseAsync()
 // Node's own cleanup counts requests of sockets that were reset, and may wait for them for ever, at full speed.
 process.exit()
@@ -62,6 +66,19 @@ async function soakMirror({ rate, out, ...options }: Options): Promise<void> {
     const { verdict, exits } = await pair.finish()
     const found = { ...run.facts(), disturbances: done, verdict, exits }
     conclude(out, mirrorEvidence.report(found), mirrorEvidence.isFlawless(found), verdict)
+  } finally {
+    await pair.stop()
+  }
+}
+
+async function soakSinks({ rate, out, ...options }: Options): Promise<void> {
+  const run = begin()
+  const pair = await SinkPair.start(programUnderTest, rate, run.random)
+  try {
+    const done = await torture(pair, sinkDisturbances, { random: run.random, ...options })
+    const { verdict, exits } = await pair.finish()
+    const found = { ...run.facts(), disturbances: done, verdict, exits, broken: pair.broken }
+    conclude(out, sinkEvidence.report(found), sinkEvidence.isFlawless(found), verdict)
   } finally {
     await pair.stop()
   }

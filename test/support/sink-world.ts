@@ -191,7 +191,8 @@ export interface RunOptions {
   readonly store?: Store
 }
 
-interface Seen {
+/** A record in a file; `id` is undefined for a dead letter. */
+export interface Seen {
   readonly partition: number
   readonly offset: number
   readonly id: string | undefined
@@ -284,7 +285,8 @@ async function entriesOf(store: Store, signal: AbortSignal): Promise<Entry[]> {
   return entries
 }
 
-async function rowsOf(content: Buffer): Promise<Seen[]> {
+/** The rows of a data file: it must be whole. */
+export async function rowsOf(content: Buffer): Promise<Seen[]> {
   const file = content.buffer.slice(content.byteOffset, content.byteOffset + content.length) as ArrayBuffer
   const columns = ['id', '_partition', '_offset']
   const rows = await parquetReadObjects({ file, columns, compressors })
@@ -295,7 +297,8 @@ async function rowsOf(content: Buffer): Promise<Seen[]> {
   }))
 }
 
-function lettersOf(content: Buffer): Seen[] {
+/** The records of a dead-letter file. */
+export function lettersOf(content: Buffer): Seen[] {
   const lines = content.toString().trimEnd().split('\n')
   return lines.map((line) => ({ ...(JSON.parse(line) as Seen), id: undefined }))
 }

@@ -2,19 +2,21 @@ import { readFileSync } from 'node:fs'
 import { CausewayProcess } from '../../support/causeway-process.ts'
 import { fetchState, type WorkerState } from '../../support/worker-state.ts'
 
-/** A worker with mirrors that dies and comes back, on one config and data directory. */
+/** A worker with mirrors, or with other roles, that dies and comes back, on one config and data directory. */
 export class MirrorWorker {
   readonly name: string
   readonly #program: readonly string[]
   readonly #config: string
   readonly #url: string
+  readonly #roles: string
   #process: CausewayProcess
   #stands = false
 
-  constructor(name: string, program: readonly string[], config: string) {
+  constructor(name: string, program: readonly string[], config: string, roles = 'mirror') {
     this.name = name
     this.#program = program
     this.#config = config
+    this.#roles = roles
     this.#url = `http://${/listen = "([^"]+)"/.exec(readFileSync(config, 'utf8'))?.[1]}`
     this.#process = this.#spawn()
   }
@@ -53,7 +55,7 @@ export class MirrorWorker {
   }
 
   #spawn(): CausewayProcess {
-    return new CausewayProcess(['run', '--role', 'mirror', '--config', this.#config], {
+    return new CausewayProcess(['run', '--role', this.#roles, '--config', this.#config], {
       program: this.#program
     })
   }

@@ -1,0 +1,62 @@
+import { line, machine, tableOfDisturbances } from '../markdown.ts'
+import type { Done } from '../torture.ts'
+import type { SinkVerdict } from './verdict.ts'
+
+/** What a soak of sinks was and found. */
+export interface SinkSoakRun {
+  readonly command: string
+  readonly program: string
+  readonly seed: number
+  readonly startedAt: Date
+  readonly minutes: number
+  readonly disturbances: readonly Done[]
+  readonly verdict: Readonly<Record<string, SinkVerdict>>
+  /** Visible files that were not whole when somebody looked, after each disturbance. */
+  readonly broken: number
+  /** Of the workers, ended in order after it all. */
+  readonly exits: readonly number[]
+}
+
+/** Whether each store has each record once, in its place, and nothing else. */
+export function isFlawless({ verdict, broken, exits }: SinkSoakRun): boolean {
+  const clean = Object.values(verdict).every(
+    ({ records, missing, repeated, wrong, gaps, strayFiles }) =>
+      records > 0 && missing + repeated + wrong + gaps + strayFiles === 0
+  )
+  return clean && broken === 0 && exits.every((exit) => exit === 0)
+}
+
+/** The run as Markdown. */
+export function report(run: SinkSoakRun): string {
+  return [
+    '# Soak: sinks under kills and zombies',
+    '',
+    `\`${run.command}\` with seed ${run.seed}, ${run.startedAt.toISOString().slice(0, 10)}, ${run.minutes.toFixed(0)} minutes,`,
+    `${machine()} shared with all services. Two workers (${run.program}) in one group, each with a sink from Apache Kafka`,
+    '4.1.1 into HDFS 3.4.3 and one into MinIO, while a transactional producer wrote tweets, every fifth transaction aborted',
+    'and some values no tweets.',
+    '',
+    '## Disturbances',
+    '',
+    'Recovered: from the end of the disturbance until everything that Kafka had then was published in both stores.',
+    '',
+    ...tableOfDisturbances(run.disturbances),
+    '',
+    '## What stood in the stores afterwards',
+    '',
+    'The log, every file that it names and every file that is visible, read whole and compared with what was committed.',
+    '',
+    line(['store', 'records', 'entries', 'repairs', 'missing', 'repeated', 'wrong', 'gaps', 'stray files']),
+    line(['---', ...Array.from({ length: 8 }, () => '---:')]),
+    ...Object.entries(run.verdict).map(([store, found]) =>
+      line([
+        ...[store, found.records, found.entries, found.repairs, found.missing, found.repeated],
+        ...[found.wrong, found.gaps, found.strayFiles]
+      ])
+    ),
+    '',
+    `Of the newest visible files, read after each disturbance, ${run.broken} were not whole. The workers, ended in order, said`,
+    `${run.exits.join(' and ')}.`,
+    ''
+  ].join('\n')
+}
