@@ -175,6 +175,13 @@ export function checkRows(it: Keys, issues: Issues): void {
       say(issues, ['registry'], 'user and password together, or neither')
     }
     if (format === 'csv') checkFields(it, issues)
+    if (format !== 'json' && VALUE.test(it.where ?? '')) {
+      say(
+        issues,
+        ['where'],
+        `an expression without value, which is JSON alone and not of value = "${format}"`
+      )
+    }
     checkNames(it, issues)
   }
 }
@@ -189,6 +196,9 @@ function checkNames({ columns = [], lineage }: Keys, issues: Issues): void {
     taken.add(plain)
   }
 }
+
+/** `value` as a variable, not as a member of something. */
+const VALUE = /(?<![\w.])value\b/
 
 function checkSelect({ select = [], columns, preset = 'tweet' }: Keys, issues: Issues): void {
   const known: readonly { readonly name: string }[] = columns ?? presets[preset]

@@ -104,6 +104,11 @@ test.each<[string, string, string]>([
     'csv.delimiter'
   ],
   ['a filter that is none', 'where = "value.id >"', 'where'],
+  [
+    'a filter over values that are no JSON',
+    `where = "value.id > 1"\nvalue = "csv"\n${columns(text.replace('/text', '/0'))}`,
+    'where'
+  ],
   ['a column that is selected and does not exist', 'select = ["id", "nothing"]', 'select[1]'],
   ['a column that is selected twice', 'select = ["id", "id"]', 'select[1]']
 ])('refused: %s', (_what, keys, place) => {
