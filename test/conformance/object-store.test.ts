@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
-import { hasMinio, startMinio } from '../real/minio.ts'
+import { hasMinio, minioKms, startMinio } from '../real/minio.ts'
 import { hasMoto, startMoto } from '../real/moto.ts'
 import type { RealS3, S3Access } from '../real/s3.ts'
 import { hasVersitygw, startVersitygw } from '../real/versitygw.ts'
@@ -13,6 +13,7 @@ import { holds } from './lacking.ts'
 import { awscli } from './object-store/awscli.ts'
 import { Bench, BUCKETS, type Property } from './object-store/bench.ts'
 import { conditions } from './object-store/conditions.ts'
+import { keeping } from './object-store/keeping.ts'
 import { lackingOfObjectStores } from './object-store/lacking.ts'
 import { lifecycle } from './object-store/lifecycle.ts'
 import { listing } from './object-store/listing.ts'
@@ -30,6 +31,7 @@ import { tagging } from './object-store/tagging.ts'
  * - listing: order, pages, start-after, prefix, delimiter.
  * - multipart uploads: invisible until complete; checksums; what Complete refuses; uploads that ended.
  * - tags: on PUT, upload and copy; replaced and deleted; their limits.
+ * - keeping: storage classes and encryption, of copies, too.
  * - lifecycle: objects that expire by prefix and by tag.
  * - chunked bodies: `aws-chunked`, unsigned and signed, with and without trailers.
  * - signatures: what SigV4 must refuse.
@@ -41,6 +43,7 @@ const groups: Readonly<Record<string, (property: Property) => void>> = {
   listing,
   'multipart uploads': multipart,
   tags: tagging,
+  keeping,
   lifecycle,
   'chunked bodies': streaming,
   signatures,
@@ -54,7 +57,7 @@ interface Started extends S3Access {
 }
 
 conformance('embedded', startEmbedded)
-if (tier === 'real' && hasMinio) conformance('MinIO', () => started(startMinio()))
+if (tier === 'real' && hasMinio) conformance('MinIO', () => started(startMinio({ env: minioKms })))
 if (tier === 'real' && hasVersitygw) conformance('versitygw', () => started(startVersitygw()))
 if (tier === 'real' && hasMoto) conformance('moto', () => started(startMoto()))
 

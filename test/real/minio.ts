@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type GoTool, goBinary, hasGo } from './go-tool.ts'
 import { answers, type RealS3, type RealS3Options, startS3 } from './s3.ts'
@@ -12,6 +13,9 @@ const minio: GoTool = {
 
 /** Whether MinIO can be had here. */
 export const hasMinio = hasGo
+
+/** Variables that give it a KMS with one key, `events`; without them it encrypts nothing. */
+export const minioKms = { MINIO_KMS_SECRET_KEY: `events:${randomBytes(32).toString('base64')}` }
 
 /** The path of the program; the first build takes five minutes. */
 export function minioBinary(): Promise<string> {

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { GetObjectTaggingCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
 import { createClient } from '../../src/actors/s3/client.ts'
 import { S3Store } from '../../src/actors/s3/store.ts'
 import type { S3WriteOptions } from '../../src/actors/s3/writing.ts'
 import { cleanups } from '../tools/cleanup.ts'
-import { hasMinio, startMinio } from './minio.ts'
+import { hasMinio, minioKms, startMinio } from './minio.ts'
 import { hasMoto, startMoto } from './moto.ts'
 import type { RealS3 } from './s3.ts'
 import { hasVersitygw, startVersitygw } from './versitygw.ts'
@@ -51,15 +50,13 @@ const TagSet = [
 ]
 
 describe.runIf(hasMinio)('MinIO', () => {
-  const kms = () => ({ MINIO_KMS_SECRET_KEY: `events:${randomBytes(32).toString('base64')}` })
-
   test('with a KMS encrypts what is copied to its place, and keeps its class and tags', async () => {
     const options = { sse: 'kms', kmsKey: 'events', storageClass: 'REDUCED_REDUNDANCY', tags } as const
-    const { file, log } = await written(await open(startMinio({ env: kms() }), options))
+    const { file, log } = await written(await open(startMinio({ env: minioKms }), options))
     const encrypted = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: expect.stringContaining('events') }
     expect(file).toMatchObject({ ...encrypted, StorageClass: 'REDUCED_REDUNDANCY', TagSet })
     expect(log).toMatchObject({ ...encrypted, StorageClass: undefined, TagSet: [] })
-    const own = await written(await open(startMinio({ env: kms() }), { sse: 's3' }))
+    const own = await written(await open(startMinio({ env: minioKms }), { sse: 's3' }))
     expect(own.file.ServerSideEncryption).toBe('AES256')
   })
 

@@ -15,7 +15,11 @@ const byStore: Readonly<
       'an Abort answers 204 whether or not there is such an upload',
       ['multipart uploads: an Abort of an upload that was aborted is NoSuchUpload']
     ],
-    ['tags are of ASCII letters only', ['tags: tags may be of the letters of any language']]
+    ['tags are of ASCII letters only', ['tags: tags may be of the letters of any language']],
+    [
+      'a copy that asks for no class stays in that of its source',
+      ['keeping: a copy is in the class of its own request, whatever its source is in']
+    ]
   ],
   versitygw: [
     [
@@ -36,6 +40,15 @@ const byStore: Readonly<
       ['signatures: a large upload that is refused at once still hears why']
     ],
     [
+      'it passes over storage classes and encryption',
+      [
+        'keeping: an object is in the class that it was put or uploaded with; the standard one is not told',
+        'keeping: a copy is in the class of its own request, whatever its source is in',
+        'keeping: a class that is none is InvalidStorageClass',
+        'keeping: an object is encrypted as it was put, uploaded or copied'
+      ]
+    ],
+    [
       'it has no lifecycles (501 NotImplemented)',
       [
         'lifecycle: a configuration is given back as it was put, and is NoSuchLifecycleConfiguration without',
@@ -48,6 +61,7 @@ const byStore: Readonly<
     ]
   ],
   moto: [
+    ['it takes any encryption', ['keeping: an encryption that is none is refused']],
     ['it limits no keys', ['objects: a key over 1,024 bytes is KeyTooLongError']],
     [
       'it neither verifies checksums nor keeps those that came without their algorithm',
