@@ -5,6 +5,8 @@ const promise = {
   title: 'every reachable situation keeps the promise of the commit log'
 }
 const chain = (title: string) => ({ file: 'test/actors/store/chain.test.ts', title })
+const repair = (title: string) => ({ file: 'test/actors/store/repair.test.ts', title })
+const keep = (title: string) => ({ file: 'test/actors/store/keep.test.ts', title })
 const hdfs = (title: string) => ({ file: 'test/actors/hdfs/webhdfs.test.ts', title })
 const hive = (title: string) => ({ file: 'test/machines/hive.test.ts', title })
 const warehouse = (title: string) => ({ file: 'test/conformance/warehouse.test.ts', title })
@@ -56,6 +58,45 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     find: "return reply.body.length === 0 || field(jsonOf(reply), 'boolean') === true",
     replace: 'return reply.status > 0',
     test: hdfs('a server that ignores rename options answers with a boolean, which is told')
+  },
+  'what seems gone is repaired without a proof': {
+    file: 'src/actors/store/repair.ts',
+    find: 'if (await store.proveGone(prepared, signal)) gone.push(file)',
+    replace: 'gone.push(file)',
+    test: repair('is not repaired where it turns out to be there after all')
+  },
+  'rows of another number repair a file': {
+    file: 'src/actors/store/repair.ts',
+    find: 'if (file?.records === records) return',
+    replace: 'if (file) return',
+    test: repair('is not repaired with other counts, nor after the columns or the layout changed')
+  },
+  'expired files are resurrected': {
+    file: 'src/actors/store/commit.ts',
+    find: 'return Date.parse(committedAt) + lifetime.ttlMs <= lifetime.now()',
+    replace: 'return Date.parse(committedAt) > lifetime.now()',
+    test: repair('is not made visible again, neither from what was prepared nor from Kafka')
+  },
+  'an entry in a cleared place counts': {
+    file: 'src/actors/store/commit.ts',
+    find: 'return segments.some(({ to }) => to > from)',
+    replace: 'return segments.some(({ from }) => from < 0)',
+    test: keep('has won nothing, publishes nothing, and takes its entry back')
+  },
+  'bytes of an unpublished entry are swept': {
+    file: 'src/actors/store/sweep.ts',
+    find: 'const publishedEnd = isOpen ? last.from : end',
+    replace: 'const publishedEnd = end',
+    test: keep('of an unpublished entry stay, whatever their age')
+  },
+  'a rewound generation is not closed': {
+    file: 'src/actors/store/rewind.ts',
+    find: 'closed: chain.generation + 1',
+    replace: 'closed: chain.generation',
+    test: {
+      file: 'test/actors/store/rewind.test.ts',
+      title: 'a rewound chain goes on in the next generation, where it was told to'
+    }
   },
   'a head that lies is believed': {
     file: 'src/actors/store/chain.ts',
@@ -109,6 +150,12 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     test: warehouse(
       'a loader that starts while another one adds the row of a chain takes the position as it stands there'
     )
+  },
+  'a server that reads files by itself is refused': {
+    file: 'src/actors/hdfs/webhdfs.ts',
+    find: "if (op === 'OPEN' && first.status === 200) return first",
+    replace: '',
+    test: hdfs('a store behind HttpFS proves itself, reads what it wrote, and refuses what is there')
   },
   'a survey of the log hides what was published meanwhile': {
     file: 'src/machines/hive-chains.ts',

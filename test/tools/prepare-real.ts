@@ -1,5 +1,6 @@
 /** Downloads and builds what only the real tier needs, before any test's clock runs: on a fresh machine that takes minutes. */
 import { hasHive, prepareHive } from '../real/hive.ts'
+import { hasHttpFs, httpFsLibraries } from '../real/httpfs.ts'
 import { hasKafka, kafkaLibraries, oldestKafka } from '../real/kafka.ts'
 import { hasMinio, minioBinary } from '../real/minio.ts'
 import { hasMirrorMaker, mirrorMakerLibraries } from '../real/mirrormaker.ts'
@@ -9,6 +10,7 @@ import { prepareTranslateOffsets } from '../real/translate-offsets.ts'
 import { hasVersitygw, versitygwBinary } from '../real/versitygw.ts'
 
 if (hasHive) await prepareHive()
+if (hasHttpFs) await httpFsLibraries()
 if (hasKafka) await kafkaLibraries(oldestKafka)
 if (hasMinio) await minioBinary()
 if (hasVersitygw) await versitygwBinary()
