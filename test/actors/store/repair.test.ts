@@ -93,6 +93,25 @@ describe('an entry whose prepared bytes are gone', () => {
     expect(contentOf(repairPath(chain, 0, 1))).toBeUndefined()
   })
 
+  test('is not repaired where it turns out to be there after all', async () => {
+    const entry = await committed(chunkOf({ a: 4 }))
+    const { path = '' } = entry.files[0] ?? {}
+    const [prepared] = store.files.prepared.values()
+    store.files.prepared.clear()
+    // A slow completion of another process lands between our try and our look.
+    const { discard } = store
+    store.discard = async (...args) => {
+      await discard.apply(store, args)
+      store.files.visible.set(path, {
+        content: Buffer.concat(prepared?.parts ?? []),
+        entryId: prepared?.entryId
+      })
+    }
+    expect(await repair(entry, chunkOf({}), { replay: never })).toEqual(entry)
+    await publishEntry(store, entry, signal)
+    expect(contentOf(path)).toBe('1 a 4')
+  })
+
   test('is not repaired with other counts, nor after the columns or the layout changed', async () => {
     const entry = await committed(chunkOf({ a: 4 }))
     store.files.prepared.clear()
