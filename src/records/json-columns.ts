@@ -58,7 +58,7 @@ export class JsonRow {
 
   #set(column: number, kind: number, start: number, end: number): Taken {
     const { row } = this
-    const { type, asJson } = this.#columns[column]!
+    const { type, asJson, timestamp } = this.#columns[column]!
     const buffer = this.#document
     switch (type) {
       case 'string':
@@ -66,8 +66,7 @@ export class JsonRow {
           const quote = kind === kinds.text || kind === kinds.escaped ? 1 : 0
           return row.setBytes(column, buffer, start - quote, end + quote)
         }
-        if (kind === kinds.text) return row.setBytes(column, buffer, start, end)
-        return kind === kinds.escaped ? this.#setEscaped(column, start, end) : row.refuse(column, not.text)
+        return setText(row, column, kind, buffer, start, end)
       case 'int64':
         return isDigits(kind) ? setInt64(row, column, buffer, start, end) : row.refuse(column, not.int64)
       case 'int32':
@@ -77,7 +76,7 @@ export class JsonRow {
           ? setDouble(row, column, buffer, start, end)
           : row.refuse(column, not.double)
       case 'timestamp':
-        return this.#setTimestamp(column, kind, start, end)
+        return setMoment(row, column, timestamp, kind, buffer, start, end)
       case 'boolean':
         if (kind !== kinds.true && kind !== kinds.false) return row.refuse(column, not.boolean)
         row.setBoolean(column, kind === kinds.true)
@@ -86,26 +85,43 @@ export class JsonRow {
         return row.refuse(column, 'of a type that JSON has')
     }
   }
+}
 
-  #setEscaped(column: number, start: number, end: number): Taken {
-    const room = this.row.roomFor(end - start)
-    const from = this.row.roomStart
-    const to = unescapeInto(this.#document, start, end, room, from)
-    this.row.keepRoom(to)
-    return this.row.setBytes(column, room, from, to)
-  }
+/** Text from what a scanner has found; it must last as long as the row. */
+export function setText(
+  row: Row,
+  column: number,
+  kind: number,
+  source: Buffer,
+  start: number,
+  end: number
+): Taken {
+  if (kind === kinds.text) return row.setBytes(column, source, start, end)
+  if (kind !== kinds.escaped) return row.refuse(column, not.text)
+  const room = row.roomFor(end - start)
+  const from = row.roomStart
+  const to = unescapeInto(source, start, end, room, from)
+  row.keepRoom(to)
+  return row.setBytes(column, room, from, to)
+}
 
-  #setTimestamp(column: number, kind: number, start: number, end: number): Taken {
-    const { row } = this
-    const form = this.#columns[column]!.timestamp
-    if (kind === kinds.text || (kind === kinds.number && form !== 'text')) {
-      return setTimestamp(row, column, form, this.#document, start, end)
-    }
-    if (kind !== kinds.escaped) return row.refuse(column, not.date)
-    // Some encoders write "+" as an escape.
-    const plain = Buffer.allocUnsafe(end - start)
-    return setTimestamp(row, column, form, plain, 0, unescapeInto(this.#document, start, end, plain, 0))
+/** A moment from what a scanner has found. */
+export function setMoment(
+  row: Row,
+  column: number,
+  form: TimestampForm,
+  kind: number,
+  source: Buffer,
+  start: number,
+  end: number
+): Taken {
+  if (kind === kinds.text || (kind === kinds.number && form !== 'text')) {
+    return setTimestamp(row, column, form, source, start, end)
   }
+  if (kind !== kinds.escaped) return row.refuse(column, not.date)
+  // Some encoders write "+" as an escape.
+  const plain = Buffer.allocUnsafe(end - start)
+  return setTimestamp(row, column, form, plain, 0, unescapeInto(source, start, end, plain, 0))
 }
 
 /** A number, or a string without escapes, which may be one of digits. */

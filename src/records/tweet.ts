@@ -1,10 +1,12 @@
 // biome-ignore-all lint/style/noNonNullAssertion: the columns' tables have one length
 import { Fault } from '../errors.ts'
-import type { ColumnSink, ColumnSpec } from './columns.ts'
+import type { ColumnSpec } from './columns.ts'
 import { DecimalReader } from './decimal.ts'
 import { JsonScanner, kinds } from './json.ts'
+import { setMoment, setText } from './json-columns.ts'
 import { unescapeInto } from './json-string.ts'
-import { parseTimestamp } from './timestamp.ts'
+import { Row } from './row.ts'
+import { not, setInt32 } from './values.ts'
 
 export type { ColumnAppender, ColumnSink, ColumnSpec, ColumnType } from './columns.ts'
 
@@ -19,6 +21,9 @@ export type { ColumnAppender, ColumnSink, ColumnSpec, ColumnType } from './colum
  * - `is_retweet` is never null: neither API marks a tweet that is none.
  * - Text is kept as it was sent, U+0000 included; half a surrogate pair becomes U+FFFD.
  */
+
+/** A value that does not fit refuses the tweet; text is kept as it is. */
+const rules = { tooLong: 'dead_letter', nul: 'keep', onError: 'dead_letter' } as const
 
 interface TweetColumn extends ColumnSpec {
   /** Where in the tweet: the first that is there and not null. */
@@ -77,9 +82,9 @@ const [TEXTS, IDS, COUNTS, TIMES] = [
   indexes('int32'),
   indexes('timestamp')
 ]
-const [ID, IS_RETWEET, REPLY_TO] = ['id', 'is_retweet', 'in_reply_to_status_id'].map((name) =>
+const [IS_RETWEET, REPLY_TO] = ['is_retweet', 'in_reply_to_status_id'].map((name) =>
   table.findIndex((column) => column.name === name)
-) as [number, number, number]
+) as [number, number]
 
 /** Members that must be objects, or arrays, when they are there. */
 const objects = ['/user', '/extended_tweet', '/note_tweet', '/retweeted_status', '/public_metrics']
@@ -136,28 +141,17 @@ const [REFERENCE_TYPE, REFERENCE_ID] = [0, 1] as const
 
 /** Turns tweets into rows. One object, many tweets; not re-entrant. */
 export class TweetExtractor {
+  readonly row = new Row(table.map((column) => ({ ...column, ...rules })))
   readonly #tweet = new JsonScanner(tweetPointers.list, firstUser)
   readonly #author = new JsonScanner(authorPointers.list)
   readonly #reference = new JsonScanner(['/type', '/id'])
   readonly #decimal = new DecimalReader()
   #document: Buffer = Buffer.alloc(0)
-  /** Unescaped text of the current tweet. */
-  #scratch: Buffer = Buffer.allocUnsafe(4096)
-  #scratchEnd = 0
-  /** The row, by column: whether there is a value, and by the column's type where it is or what. */
-  readonly #present = new Uint8Array(table.length)
-  readonly #buffers: Buffer[] = table.map(() => this.#document)
-  readonly #starts = new Int32Array(table.length)
-  readonly #ends = new Int32Array(table.length)
-  readonly #numbers = new Float64Array(table.length)
-  readonly #highs = new Int32Array(table.length)
-  readonly #lows = new Int32Array(table.length)
 
   /** Reads the tweet in `[start, end)`, or says why it is none. Its row lasts until the next `read`, as its bytes must. */
   read(buffer: Buffer, start: number, end: number): string | undefined {
     this.#document = buffer
-    this.#scratchEnd = 0
-    this.#present.fill(0)
+    this.row.clear()
     const malformed = this.#tweet.scan(buffer, start, end)
     if (malformed !== undefined) return malformed
     const found = this.#tweet.kinds
@@ -168,7 +162,7 @@ export class TweetExtractor {
       this.#readReferences(layout) ??
       this.#readAuthor(layout) ??
       this.#readColumns(this.#tweet, layout.columns) ??
-      (this.#present[ID] === 1 ? undefined : 'id is missing')
+      this.row.missing()
     )
   }
 
@@ -200,8 +194,7 @@ export class TweetExtractor {
         return false
       })
     }
-    this.#present[IS_RETWEET] = 1
-    this.#numbers[IS_RETWEET] = retweet ? 1 : 0
+    this.row.setBoolean(IS_RETWEET, retweet)
     return reason
   }
 
@@ -246,49 +239,24 @@ export class TweetExtractor {
   }
 
   #readText(column: number, scanner: JsonScanner, slot: number): string | undefined {
-    const kind = scanner.kinds[slot]
     const [start, end] = [scanner.starts[slot]!, scanner.ends[slot]!]
-    if (kind === kinds.text) {
-      this.#buffers[column] = this.#document
-      this.#starts[column] = start
-      this.#ends[column] = end
-    } else if (kind === kinds.escaped) {
-      const room = this.#roomFor(end - start)
-      this.#buffers[column] = room
-      this.#starts[column] = this.#scratchEnd
-      this.#scratchEnd = unescapeInto(this.#document, start, end, room, this.#scratchEnd)
-      this.#ends[column] = this.#scratchEnd
-    } else return `${table[column]!.name} is not a string`
-    this.#present[column] = 1
-    return undefined
+    return setText(this.row, column, scanner.kinds[slot]!, this.#document, start, end)
   }
 
   #readId(column: number, scanner: JsonScanner, slot: number): string | undefined {
-    if (!this.#isId(scanner, slot)) return `${table[column]!.name} is not a 64-bit integer`
-    this.#highs[column] = this.#decimal.high
-    this.#lows[column] = this.#decimal.low
-    this.#present[column] = 1
+    if (!this.#isId(scanner, slot)) return this.row.refuse(column, not.int64)
+    this.row.setInt64(column, this.#decimal.high, this.#decimal.low)
     return undefined
   }
 
   #readCount(column: number, scanner: JsonScanner, slot: number): string | undefined {
-    const sound =
-      scanner.kinds[slot] === kinds.number &&
-      this.#decimal.read(this.#document, scanner.starts[slot]!, scanner.ends[slot]!) &&
-      this.#decimal.high === this.#decimal.low >> 31 // The upper half of a 32-bit integer is its sign.
-    if (!sound) return `${table[column]!.name} is not a 32-bit integer`
-    this.#numbers[column] = this.#decimal.low
-    this.#present[column] = 1
-    return undefined
+    if (scanner.kinds[slot] !== kinds.number) return this.row.refuse(column, not.int32)
+    return setInt32(this.row, column, this.#document, scanner.starts[slot]!, scanner.ends[slot]!)
   }
 
   #readTime(column: number, scanner: JsonScanner, slot: number): string | undefined {
-    const why = this.#readText(column, scanner, slot)
-    if (why !== undefined) return why
-    const time = parseTimestamp(this.#buffers[column]!, this.#starts[column]!, this.#ends[column]!)
-    if (Number.isNaN(time)) return `${table[column]!.name} is not a date`
-    this.#numbers[column] = time
-    return undefined
+    const [kind, start, end] = [scanner.kinds[slot]!, scanner.starts[slot]!, scanner.ends[slot]!]
+    return setMoment(this.row, column, 'text', kind, this.#document, start, end)
   }
 
   /** Reads a number or a string of digits to `#decimal`. */
@@ -304,56 +272,6 @@ export class TweetExtractor {
     if (scanner.kinds[slot] !== kinds.escaped) return false
     const plain = Buffer.alloc(end - start)
     return word.compare(plain, 0, unescapeInto(this.#document, start, end, plain, 0)) === 0
-  }
-
-  /** The scratch buffer with room for `bytes` more. Values already in a smaller one keep that. */
-  #roomFor(bytes: number): Buffer {
-    if (this.#scratchEnd + bytes > this.#scratch.length) {
-      this.#scratch = Buffer.allocUnsafe(Math.max(this.#scratch.length * 2, bytes))
-      this.#scratchEnd = 0
-    }
-    return this.#scratch
-  }
-
-  /** Of the row: a timestamp in milliseconds since 1970, a 64-bit integer as bigint; undefined for null. */
-  value(column: number): string | number | bigint | boolean | undefined {
-    if (this.#present[column] !== 1) return undefined
-    switch (table[column]!.type) {
-      case 'string':
-        return this.#buffers[column]!.toString('utf8', this.#starts[column], this.#ends[column])
-      case 'int64':
-        return (BigInt(this.#highs[column]!) << 32n) | BigInt(this.#lows[column]! >>> 0)
-      case 'boolean':
-        return this.#numbers[column] === 1
-      default:
-        return this.#numbers[column]
-    }
-  }
-
-  /** Appends the row to the first columns of a file, which are `tweetColumns`. */
-  appendTo({ columns }: ColumnSink): void {
-    const present = this.#present
-    for (const column of TEXTS) {
-      const appender = columns[column]!
-      if (present[column] === 0) appender.appendNull()
-      else appender.appendBytes(this.#buffers[column]!, this.#starts[column]!, this.#ends[column]!)
-    }
-    for (const column of IDS) {
-      const appender = columns[column]!
-      if (present[column] === 0) appender.appendNull()
-      else appender.appendInt64(this.#highs[column]!, this.#lows[column]!)
-    }
-    for (const column of COUNTS) {
-      const appender = columns[column]!
-      if (present[column] === 0) appender.appendNull()
-      else appender.appendNumber(this.#numbers[column]!)
-    }
-    for (const column of TIMES) {
-      const appender = columns[column]!
-      if (present[column] === 0) appender.appendNull()
-      else appender.appendNumber(this.#numbers[column]!)
-    }
-    columns[IS_RETWEET]!.appendBoolean(this.#numbers[IS_RETWEET] === 1)
   }
 }
 

@@ -30,13 +30,13 @@ function extract(text: string): Row | { readonly reason: string } {
   const buffer = Buffer.from(`{"${text}}`)
   const reason = extractor.read(buffer, 2, buffer.length - 1)
   if (reason !== undefined) return { reason }
-  extractor.appendTo({ columns })
+  extractor.row.appendTo({ columns })
   return Object.fromEntries(
     tweetColumns.map(({ name }, index) => {
       const { values } = columns[index] ?? { values: [] }
       expect(values).toHaveLength(1)
       // What templates ask for is what the file gets.
-      expect(extractor.value(index) ?? null).toEqual(values[0])
+      expect(extractor.row.value(index) ?? null).toEqual(values[0])
       return [name, values[0] ?? null]
     })
   )
@@ -275,7 +275,7 @@ test.each([
   ['{"id":1,"retweet_count":"5"}', 'retweet_count is not a 32-bit integer'],
   ['{"id":1,"retweet_count":1e2}', 'retweet_count is not a 32-bit integer'],
   ['{"id":1,"in_reply_to_user_id":""}', 'in_reply_to_user_id is not a 64-bit integer'],
-  ['{"id":1,"created_at":1539202764000}', 'created_at is not a string'],
+  ['{"id":1,"created_at":1539202764000}', 'created_at is not a date'],
   ['{"id":1,"created_at":"yesterday"}', 'created_at is not a date'],
   ['{"id":1,"referenced_tweets":[{"type":"replied_to"}]}', 'in_reply_to_status_id is not a 64-bit integer'],
   ['{"data":{"id":"1","author_id":"x"}}', 'author_id is not a 64-bit integer'],

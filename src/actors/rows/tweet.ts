@@ -16,10 +16,10 @@ export class TweetDecoder implements RowDecoder {
   }
 
   value(column: number): RowValue {
-    return this.#tweet.value(column)
+    return this.#tweet.row.value(column)
   }
 
   appendTo(sink: ColumnSink): void {
-    this.#tweet.appendTo(sink)
+    this.#tweet.row.appendTo(sink)
   }
 }
