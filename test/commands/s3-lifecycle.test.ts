@@ -14,6 +14,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../../src/actors/s3/client.ts'
 import { S3Store } from '../../src/actors/s3/store.ts'
 import { type EmbeddedObjectStore, startObjectStore } from '../../src/embedded/object-store/object-store.ts'
+import { CausewayProcess } from '../support/causeway-process.ts'
 import { causeway as run } from '../support/command-line.ts'
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
@@ -24,6 +25,7 @@ let nowMs: number
 let s3: EmbeddedObjectStore
 let client: S3Client
 let endpoint: string
+let credentialLines: string
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'causeway-lifecycle-'))
@@ -31,6 +33,7 @@ beforeEach(async () => {
   const place = { dataDir: join(directory, 's3'), region: 'us-east-1', ...credentials }
   s3 = await startObjectStore({ ...place, buckets: ['lake'], now: () => nowMs })
   endpoint = s3.endpoint
+  credentialLines = `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`
   client = createClient({ region: 'us-east-1', endpoint, pathStyle: true, credentials }, 1)
   writeFileSync(join(directory, 'id'), credentials.accessKeyId)
   writeFileSync(join(directory, 'secret'), credentials.secretAccessKey)
@@ -46,7 +49,7 @@ function lifecycle(ttl: string | undefined, ...args: readonly string[]) {
   const lines = [
     'name = "hybrid"\ndata_dir = "data"\n[cluster.a]\nbrokers = ["a:9092"]',
     `[store.lake]\ntype = "s3"\nbucket = "lake"\nprefix = "road"\npath_style = true\nendpoint = "${endpoint}"`,
-    `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`,
+    credentialLines,
     '[s3_sink.crucial]\ncluster = "a"\ntopics = ["x"]\nstore = "lake"',
     ttl === undefined ? '' : `ttl = "${ttl}"`
   ]
@@ -178,3 +181,24 @@ test('rights that are missing are told, and options that exclude each other', as
   expect(await lifecycle('30d')).toMatchObject({ exitCode: 1, err: expect.stringContaining('AccessDenied') })
   expect((await lifecycle('30d', '--apply', '--json')).exitCode).toBe(2)
 })
+
+test('credentials that no key gives are found by the chain of the SDK: by variables, by a profile', async () => {
+  credentialLines = ''
+  await lifecycle('30d')
+  const profile = join(directory, 'credentials')
+  const run = async (env: Readonly<Record<string, string>>) => {
+    const nowhere = {
+      ...{ AWS_CONFIG_FILE: join(directory, 'none'), AWS_EC2_METADATA_DISABLED: 'true' },
+      ...{ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SESSION_TOKEN: '' }
+    }
+    const args = ['s3', 'lifecycle', '--config', join(directory, 'c.toml')]
+    const { exited } = new CausewayProcess(args, { env: { ...nowhere, ...env } })
+    return (await exited).code
+  }
+  const id = { AWS_ACCESS_KEY_ID: credentials.accessKeyId }
+  expect(await run({ ...id, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey })).toBe(0)
+  expect(await run({ ...id, AWS_SECRET_ACCESS_KEY: 'wrong' })).toBe(1)
+  const lines = ['[events]', `aws_access_key_id = ${credentials.accessKeyId}`]
+  writeFileSync(profile, [...lines, `aws_secret_access_key = ${credentials.secretAccessKey}`, ''].join('\n'))
+  expect(await run({ AWS_SHARED_CREDENTIALS_FILE: profile, AWS_PROFILE: 'events' })).toBe(0)
+}, 30_000)
