@@ -1,5 +1,6 @@
 import { ofBorders } from './borders.ts'
 import { ofColumns } from './columns.ts'
+import { ofFiles } from './files.ts'
 import { ofLayout } from './layout.ts'
 import { ofMachines } from './machines.ts'
 import { ofMirrors } from './mirrors.ts'
@@ -25,6 +26,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...ofSinks,
   ...ofStores,
   ...ofColumns,
+  ...ofFiles,
   ...ofLayout,
   ...ofBorders,
   ...ofViews
