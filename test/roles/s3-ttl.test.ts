@@ -8,6 +8,7 @@ import { seededRandom } from '../support/chain-fixtures.ts'
 import { causeway } from '../support/command-line.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
 import { SinkWorld } from '../support/sink-world.ts'
+import { WatchedStore } from '../support/watched-store.ts'
 import { cleanups } from '../tools/cleanup.ts'
 
 const defer = cleanups()
@@ -16,13 +17,14 @@ const { signal } = new AbortController()
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
 const region = 'us-east-1'
 
-test('files expire by the rules of `ttl`, dead letters with them; the log stays, and its chains go on', async () => {
+/** A sink's world on an object store whose clock can be put ahead, and whose bucket has the rules of this ttl. */
+async function start(ttl: string) {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-ttl-'))
   defer(() => rmSync(directory, { recursive: true, force: true }))
-  let aheadMs = 0
+  const clock = { aheadMs: 0 }
   const s3 = await startObjectStore({
     ...{ dataDir: join(directory, 's3'), region, ...credentials, buckets: ['lake'] },
-    now: () => Date.now() + aheadMs
+    now: () => Date.now() + clock.aheadMs
   })
   defer(() => s3.stop())
   const { endpoint, faults } = s3
@@ -38,19 +40,22 @@ test('files expire by the rules of `ttl`, dead letters with them; the log stays,
   const world = new SinkWorld(await KafkaWorld.start(), 's3', { store, faults, stop })
   defer(() => world.stop())
   await world.kafka.createTopic('source', 'hybrid', 4)
-
   const lines = [
     'name = "test"\ndata_dir = "data"\n[cluster.source]\nbrokers = ["a:9092"]',
     `[store.lake]\ntype = "s3"\nbucket = "lake"\nprefix = "road"\npath_style = true\nendpoint = "${endpoint}"`,
     `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`,
-    '[s3_sink.raw]\ncluster = "source"\ntopics = ["hybrid"]\nstore = "lake"\nttl = "2d"\n'
+    `[s3_sink.raw]\ncluster = "source"\ntopics = ["hybrid"]\nstore = "lake"\nttl = "${ttl}"\n`
   ]
   writeFileSync(join(directory, 'c.toml'), lines.join('\n'))
   writeFileSync(join(directory, 'id'), credentials.accessKeyId)
   writeFileSync(join(directory, 'secret'), credentials.secretAccessKey)
   const applied = await causeway(directory, 's3', 'lifecycle', '--config', 'c.toml', '--apply')
   expect(applied).toMatchObject({ exitCode: 0, err: '' })
+  return { world, store, clock }
+}
 
+test('files expire by the rules of `ttl`, dead letters with them; the log stays, and its chains go on', async () => {
+  const { world, store, clock } = await start('2d')
   const files = async (prefix: string) => {
     const found: string[] = []
     for await (const { path } of store.list(prefix, {}, signal)) found.push(path)
@@ -67,7 +72,7 @@ test('files expire by the rules of `ttl`, dead letters with them; the log stays,
   expect(data.length).toBeGreaterThan(0)
   expect(dead.length).toBeGreaterThan(0)
 
-  aheadMs = 3 * DAY_MS
+  clock.aheadMs = 3 * DAY_MS
   expect(await files('data/')).toEqual([])
   expect(await files('dead/')).toEqual([])
   expect(await files('log/')).toEqual(log)
@@ -80,4 +85,29 @@ test('files expire by the rules of `ttl`, dead letters with them; the log stays,
   const since = await files('data/')
   expect(since.length).toBeGreaterThan(0)
   expect(since.filter((path) => data.includes(path))).toEqual([])
+}, 60_000)
+
+test('what was committed, and not published before its uploads were given up by rule, is written anew', async () => {
+  const { world, store, clock } = await start('30d')
+  const settings = { role: 's3-sink', config: { ttlMs: 30 * DAY_MS } } as const
+  const dying = Promise.withResolvers<void>()
+  const dead = new WatchedStore(world.store, (method) => {
+    if (method !== 'publish') return undefined
+    dying.resolve()
+    return new Promise<never>(() => {})
+  })
+  const first = world.run({ ...settings, store: dead })
+  await world.produce(1_000, seededRandom(1))
+  await dying.promise
+  first.kill()
+  clock.aheadMs = 9 * DAY_MS
+  const second = world.run(settings)
+  await world.untilCaughtUp(second)
+  await second.drain()
+  const repairs: string[] = []
+  for await (const { path } of store.list('log/v1/', {}, signal)) {
+    if (path.includes('.repair-')) repairs.push(path)
+  }
+  expect(repairs.length).toBeGreaterThan(0)
+  await world.verify()
 }, 60_000)

@@ -44,13 +44,13 @@ export async function planLifecycles(config: Config, signal: AbortSignal): Promi
 }
 
 /** Throws unless the plan can be carried out and nobody is harmed. */
-export function demandApplicable({ store, scopes, found, dangers }: BucketPlan): void {
+export function demandApplicable({ store, scopes, found, merged, dangers }: BucketPlan): void {
   const expires = scopes.some(({ sinks }) => sinks.some(({ ttlMs }) => ttlMs !== undefined))
   if (!found.supported && expires) {
     const what = `${uriOf(store)}: its store has no lifecycles (501), so nothing can expire there by ttl`
     throw new Fault('lifecycle-unsupported', what)
   }
-  demandKnown(found, store.bucket)
+  if (merged.differs) demandKnown(found, store.bucket)
   const danger = dangers.find(({ of }) => of === 'log')
   if (danger === undefined) return
   const what = `${uriOf(store)}: the rule "${danger.ruleId}" expires or archives ${danger.prefix}`
