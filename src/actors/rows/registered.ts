@@ -21,7 +21,8 @@ export class RegisteredDecoder implements RowDecoder {
   readonly columns: readonly ColumnSpec[]
   readonly #reader: PayloadReader
   readonly #registry: Registry
-  #awaited = 0
+  /** The schema for lack of which the last record was not read. */
+  #awaited: number | undefined
 
   constructor(reader: PayloadReader, registry: Registry) {
     this.#reader = reader
@@ -42,8 +43,8 @@ export class RegisteredDecoder implements RowDecoder {
     return reason === undefined ? 'row' : { reason: `schema ${id}: ${reason}` }
   }
 
-  ready(signal: AbortSignal): Promise<void> {
-    return this.#registry.load(this.#awaited, signal)
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.#awaited !== undefined) await this.#registry.load(this.#awaited, signal)
   }
 
   value(column: number): RowValue {

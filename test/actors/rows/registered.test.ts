@@ -264,6 +264,11 @@ describe('the registry', () => {
     })
   })
 
+  test('is asked nothing by a decoder that has read nothing', async () => {
+    await open('avro', [{}]).ready(forever)
+    expect(registry.requests).toEqual([])
+  })
+
   test('is not waited for any more once the wait is over', async () => {
     const decoder = open('avro', [{}], { url: 'http://127.0.0.1:1' })
     expect(decoded(decoder, { value: avroValue('string', 'x') })).toBe('pending')
