@@ -14,7 +14,7 @@ import { PARTITIONS, TOPIC } from './mirror/workload.ts'
 import { type Codec, type Run, ratiosOf } from './sink/figures.ts'
 import { page } from './sink/report.ts'
 import { load, type Outcome, run, type Source, writeLines } from './sink/run.ts'
-import { causeway, twoCauseways } from './sink/systems/causeway.ts'
+import { causeways } from './sink/systems/causeway.ts'
 import { duckdb } from './sink/systems/duckdb.ts'
 import { naive } from './sink/systems/naive.ts'
 import { spark } from './sink/systems/spark.ts'
@@ -25,6 +25,7 @@ interface Options {
   readonly records?: number
   readonly system?: readonly string[]
   readonly topic?: readonly string[]
+  readonly executable?: string
   readonly profiles?: string
   readonly out: string
 }
@@ -35,6 +36,7 @@ const options = new Command('bench:sink')
   .option('--records <n>', '1,000,000, or 100,000 of a quick run', Number)
   .option('--system <names...>', 'only these: causeway, causeway-2, spark, naive, duckdb')
   .option('--topic <names...>', 'only these: none, zstd')
+  .option('--executable <path>', 'the packaged Causeway, instead of its sources')
   .option('--profiles <folder>', 'CPU profiles of Causeway, one per run; its figures are worse for it')
   .option('--out <file>', 'where the results go', join(import.meta.dirname, 'results/sink.md'))
   .parse()
@@ -42,7 +44,8 @@ const options = new Command('bench:sink')
 
 const isQuick = options.quick === true
 const startedAt = new Date()
-const all = [causeway(options.profiles), twoCauseways, spark, naive, duckdb]
+const { executable, profiles } = options
+const all = [...causeways({ executable, profiles }), spark, naive, duckdb]
 const systems = all.filter(({ name }) => options.system?.includes(name) ?? true)
 const here = systems.filter(({ isHere }) => isHere)
 const codecs = (['none', 'zstd'] as const).filter((codec) => options.topic?.includes(codec) ?? true)
