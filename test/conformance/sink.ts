@@ -9,6 +9,13 @@ import { WatchedStore } from '../support/watched-store.ts'
 
 const { signal } = new AbortController()
 const steps: readonly Step[] = ['prepare', 'commit', 'publish', 'head', 'open']
+/** The steps of an entry, as calls to the store. */
+const named: readonly (readonly [method: string, path: RegExp])[] = [
+  ['prepare', /./],
+  ['create', /\/\d{20}\.json$/],
+  ['publish', /./],
+  ['replace', /head\.json$/]
+]
 const LIVES = 12
 const TWEETS = 20_000
 
@@ -51,6 +58,29 @@ export function sinkConformance(name: string, start: () => Promise<SinkWorld>): 
       await world.verify()
       expect(world.kafka.budget.usedBytes).toBe(0)
     }, 60_000)
+
+    test('publishes each offset once, killed before and after each step', async () => {
+      const random = await begin()
+      for (const [method, path] of named) {
+        for (const when of ['before', 'after'] as const) {
+          const dying = Promise.withResolvers<void>()
+          const store = new WatchedStore(world.store, (called, at, moment) => {
+            if (called !== method || moment !== when || !path.test(at)) return undefined
+            dying.resolve()
+            return new Promise<never>(() => {})
+          })
+          const sink = world.run({ store })
+          const producing = world.produce(300, random)
+          await dying.promise
+          sink.kill()
+          await producing
+        }
+      }
+      const sink = world.run()
+      await world.untilCaughtUp(sink)
+      await sink.drain()
+      await world.verify()
+    }, 120_000)
 
     test('makes files anew from Kafka whose prepared bytes are gone', async () => {
       const random = await begin()

@@ -7,6 +7,7 @@ import { keepChain } from '../../../src/actors/store/keep.ts'
 import { keepSink } from '../../../src/actors/store/keeper.ts'
 import { entryPath, headPath, segmentPath } from '../../../src/actors/store/names.ts'
 import { listSegments, readSegment } from '../../../src/actors/store/segments.ts'
+import { sweepLeftovers } from '../../../src/actors/store/sweep.ts'
 import { chainOf, preparedEntry } from '../../support/chain-fixtures.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 
@@ -179,7 +180,7 @@ describe('leftovers', () => {
     await prepared(0, 'loser')
     await commitEntry(store, chain, entry, signal)
     nowMs = 30 * DAY_MS
-    await sweep()
+    await sweepLeftovers(store, { sink: chain.sink, now: () => nowMs }, signal)
     expect(left()).toEqual(['loser', 'unpublished'])
     await publishEntry(store, entry, signal)
     await writeHead(store, chain, entry, 0, signal)
@@ -195,6 +196,45 @@ describe('leftovers', () => {
     nowMs = 30 * DAY_MS
     await sweep()
     expect(left()).toEqual(['theirs'])
+  })
+})
+
+describe('a last entry that nobody publishes', () => {
+  const keepAll = (ttlMs?: number) => keepSink(store, { sink: chain.sink, now: () => nowMs, ttlMs }, signal)
+
+  test('because its topic was created anew is published after a day, and not before', async () => {
+    await open()
+    await commitEntry(store, chain, await prepared(0, 'forsaken'), signal)
+    nowMs = DAY_MS - 1
+    await keepAll()
+    expect(data()).toBe(0)
+    nowMs++
+    await keepAll()
+    expect(data()).toBe(1)
+    expect(await open()).toMatchObject({ end: 10, published: true })
+  })
+
+  test('and that is gone keeps nobody else from being looked after', async () => {
+    await open()
+    await commitEntry(store, chain, await prepared(0, 'forsaken'), signal)
+    store.files.prepared.clear()
+    const later = { ...chain, partition: 9 }
+    const start = async () => ({ offset: 0, reason: 'earliest' })
+    await openChain(store, { chain: later, clusterId: '', start, now: () => 0 }, signal)
+    const entry = await preparedEntry(store, later, { from: 0, to: 10, nonce: 'kept' }, signal)
+    await commitEntry(store, later, entry, signal)
+    nowMs = DAY_MS
+    await expect(keepAll()).rejects.toMatchObject({ code: 'prepared-gone' })
+    expect(store.files.visible.has(entry.files[0]?.path ?? '')).toBe(true)
+  })
+
+  test('is not published after its time', async () => {
+    await open()
+    await commitEntry(store, chain, await prepared(0, 'forsaken'), signal)
+    nowMs = 2 * DAY_MS
+    await keepAll(2 * DAY_MS)
+    expect(data()).toBe(0)
+    expect(await open()).toMatchObject({ end: 10, published: true })
   })
 })
 
