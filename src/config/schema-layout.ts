@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import { duration, integer, size, table, text } from './fields.ts'
+import { duration, integer, size, table, text, topicName } from './fields.ts'
+import { replication } from './schema-roles.ts'
 import type { LayoutConfig } from './types.ts'
 
 export const rotateAge = () =>
@@ -51,7 +52,9 @@ function deadLetters() {
     max: integer(0, 1_000_000).default(500).describe('More dead letters than this …'),
     among: integer(1, 1_000_000_000)
       .default(1000)
-      .describe('… among so many consecutive records stop the partition.')
+      .describe('… among so many consecutive records stop the partition.'),
+    topic: topicName().optional().describe('Topic of the same cluster that they are written to as well.'),
+    replication: replication('topics that we create for them')
   }).describe('Records that cannot be rows: files beside the data, with reason, key and value.')
 }
 
@@ -67,7 +70,7 @@ export function layoutConfig(it: z.output<z.ZodObject<ReturnType<typeof layoutKe
     rotateAgeMaxMs: it.rotate_age_max,
     filesPerChunk: it.files_per_chunk,
     filesOpen: it.files_open,
-    deadLetters: { max: it.dead_letters.max, among: it.dead_letters.among }
+    deadLetters: { ...it.dead_letters, topic: it.dead_letters.topic }
   }
 }
 

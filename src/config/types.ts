@@ -282,7 +282,14 @@ export interface LayoutConfig {
   readonly filesPerChunk: number
   readonly filesOpen: number
   /** More than `max` dead letters among so many consecutive records stop a partition. */
-  readonly deadLetters: { readonly max: number; readonly among: number }
+  readonly deadLetters: {
+    readonly max: number
+    readonly among: number
+    /** Where they go as well, derived from the entries. */
+    readonly topic: string | undefined
+    /** Of the topics that we create for that. */
+    readonly replication: number
+  }
 }
 
 export interface HdfsSinkConfig extends SinkConfig {

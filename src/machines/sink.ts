@@ -7,6 +7,7 @@ import type {
   FetcherReport
 } from '../actors/kafka/fetcher.ts'
 import { tp } from '../actors/kafka/topic-partition.ts'
+import type { DeadTopicCommand } from '../actors/store/dead-topic.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
 import { chainMachine } from './chain.ts'
@@ -76,6 +77,8 @@ const sinkSetup = setup({
     hive: hiveMachine,
     /** Looks after logs and leftovers; nothing waits for it. */
     keeper: fromTask<void, undefined, never, never>(() => new Promise(() => {})),
+    /** Writes dead letters to a topic, where one is wanted. */
+    letters: fromTask<void, undefined, DeadTopicCommand, never>(() => new Promise(() => {})),
     chain: chainMachine
   },
   guards: {
@@ -228,6 +231,7 @@ const sinkSetup = setup({
     }),
     passToFlow: sendTo('flow', (_, event: FlowEvent) => event),
     passToHive: sendTo('hive', (_, event: HiveEvent) => event),
+    passToLetters: sendTo('letters', (_, event: DeadTopicCommand) => event),
     finishHive: sendTo('hive', { type: 'finish' }),
     finishCommits: sendTo('committer', { type: 'finish' }),
     leaveGroup: sendTo('membership', { type: 'leave' })
@@ -288,6 +292,7 @@ export const sinkMachine = sinkSetup.createMachine({
         { src: 'flow', id: 'flow', input: ({ context }) => context.flow },
         { src: 'meter', id: 'meter' },
         { src: 'keeper', id: 'keeper' },
+        { src: 'letters', id: 'letters' },
         { src: 'hive', id: 'hive', input: ({ context }) => context.hive },
         { src: 'committer', id: 'committer' }
       ],
@@ -297,7 +302,8 @@ export const sinkMachine = sinkSetup.createMachine({
         'chain.opened': {
           actions: [
             { type: 'beginFetch', params: ({ event }) => event },
-            { type: 'passToHive', params: ({ event }) => event }
+            { type: 'passToHive', params: ({ event }) => event },
+            { type: 'passToLetters', params: ({ event }) => event }
           ]
         },
         'chain.closed': { actions: { type: 'endFetch', params: ({ event }) => event } },
@@ -307,7 +313,8 @@ export const sinkMachine = sinkSetup.createMachine({
           actions: [
             { type: 'count', params: ({ event }) => event },
             { type: 'noteOffset', params: ({ event }) => event },
-            { type: 'passToHive', params: ({ event }) => event }
+            { type: 'passToHive', params: ({ event }) => event },
+            { type: 'passToLetters', params: ({ event }) => event }
           ]
         },
         'chain.lost': { actions: { type: 'countOne', params: { name: 'commitsLost' } } },

@@ -6,6 +6,7 @@ import { fetcher } from '../actors/kafka/fetcher.ts'
 import { createMembership } from '../actors/kafka/membership.ts'
 import { createSinkMeter } from '../actors/meter.ts'
 import { rowsIdentity, sinkColumns } from '../actors/rows/open.ts'
+import { createDeadTopic } from '../actors/store/dead-topic.ts'
 import { createKeeper } from '../actors/store/keeper.ts'
 import { checkLayout } from '../actors/store/layout.ts'
 import { OpenFiles } from '../actors/store/open-files.ts'
@@ -76,6 +77,7 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
       topology: createTopology({
         ...{ cluster, store, sink, topics: config.topics, shards: config.shards },
         refreshIntervalMs: config.refreshIntervalMs,
+        except: config.deadLetters.topic,
         newTopicId: random,
         onFailure
       }),
@@ -85,7 +87,21 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
         now: context.now,
         nonce: random
       }),
-      keeper: createKeeper({ store, sink, now: context.now, random: context.random, onFailure }),
+      keeper: createKeeper({
+        store,
+        sink,
+        ttlMs: config.ttlMs,
+        now: context.now,
+        random: context.random,
+        onFailure
+      }),
+      ...(config.deadLetters.topic !== undefined && {
+        letters: createDeadTopic({
+          ...{ cluster, store, budget, sink, now: context.now, onFailure },
+          topic: config.deadLetters.topic,
+          replication: config.deadLetters.replication
+        })
+      }),
       ...(hive && { hive: createHive({ ...hive, store, nonce: random, onFault: onFailure }) })
     },
     actions: {

@@ -34,6 +34,15 @@ export const ofLayout: Readonly<Record<string, Mutation>> = {
       title: 'the window slides by records, whatever stood before it'
     }
   },
+  'letters of the last life are read past': {
+    file: 'src/actors/store/dead-topic.ts',
+    find: '      await session.fence(this.#signal)\n      await this.#readPositions()\n',
+    replace: '      await session.fence(this.#signal)\n      this.#positions.clear()\n',
+    test: {
+      file: 'test/roles/sink-dead-topic.test.ts',
+      title: 'letters of a sink that had no topic, or was killed, follow from the log, and none twice'
+    }
+  },
   'a quiet partition keeps its decoder': {
     file: 'src/actors/rows/resting.ts',
     find: '    this.#rows = undefined\n',

@@ -97,7 +97,10 @@ test('the worst records of JSON become right values or dead letters, never wrong
     column('at', 'timestamp'),
     column('rest', 'json')
   ]
-  const sink = run({ values: { format: 'json', columns }, deadLetters: { max: 100, among: 100 } })
+  const sink = run({
+    values: { format: 'json', columns },
+    deadLetters: { max: 100, among: 100, topic: undefined, replication: 1 }
+  })
   await caughtUp(sink, good.length + bad.length)
   await sink.drain()
 
@@ -132,7 +135,7 @@ test('a schema that the registry does not know holds the partition, until it doe
     columns: [column('c', 'string')],
     registry: { url: registry.url }
   } as const
-  const sink = run({ values, deadLetters: { max: 100, among: 100 } })
+  const sink = run({ values, deadLetters: { max: 100, among: 100, topic: undefined, replication: 1 } })
   await sink.until(({ notes }) => notes.some((note) => note.includes('registry-schema-unavailable')))
   expect((await stored()).rows).toEqual([])
 

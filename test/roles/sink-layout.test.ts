@@ -67,7 +67,9 @@ test('a sink with fewer files than partitions finishes chunks early, and comes t
 
 test('too many dead letters stop their partition in a state of its own; a higher limit lets it go on', async () => {
   await world.produce(8_000, random)
-  const sink = world.run({ config: { deadLetters: { max: 0, among: 1_000 } } })
+  const sink = world.run({
+    config: { deadLetters: { max: 0, among: 1_000, topic: undefined, replication: 1 } }
+  })
   await sink.until(({ partitions }) => partitions.some(({ state }) => state === 'too-many-dead'))
   const stopped = sink.view().partitions.find(({ state }) => state === 'too-many-dead')
   expect(stopped?.reason).toContain('dead-letters-exceeded: more than 0 of 1000 records')

@@ -44,7 +44,7 @@ const config: SinkConfig = {
   rotateAgeMaxMs: 1_000,
   filesPerChunk: 32,
   filesOpen: 1_000,
-  deadLetters: { max: 500, among: 1_000 },
+  deadLetters: { max: 500, among: 1_000, topic: undefined, replication: 1 },
   format: { type: 'parquet', codec: 'snappy' },
   start: 'earliest',
   shards: 8,

@@ -76,7 +76,8 @@ export function partitionsOf(
   return [...found.values()]
 }
 
-async function* entriesFrom(
+/** The entries of a generation from one's `from` on, sealed ones included. */
+export async function* entriesFrom(
   store: Store,
   chain: ChainId,
   from: number,

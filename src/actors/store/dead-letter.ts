@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { Fault } from '../../errors.ts'
 import { keyBytes, type RecordCursor, valueBytes } from '../../records/record.ts'
 
 /**
@@ -36,6 +37,22 @@ export function deadLetterLine(
   }
   return Buffer.from(`${JSON.stringify(letter)}\n`)
 }
+
+/** The letters of a file. Throws `dead-letters-unreadable`. */
+export function lettersOf(content: Buffer): DeadLetter[] {
+  const lines = content.toString('utf8').split('\n')
+  return lines.filter((line) => line !== '').map(letterOf)
+}
+
+function letterOf(line: string): DeadLetter {
+  try {
+    return JSON.parse(line) as DeadLetter
+  } catch (cause) {
+    throw new Fault('dead-letters-unreadable', `no dead letter: ${line.slice(0, EXCERPT_CHARS)}`, { cause })
+  }
+}
+
+const EXCERPT_CHARS = 60
 
 function textOf<Plain extends string, Encoded extends string>(
   plain: Plain,

@@ -16,6 +16,8 @@ export interface TopologyOptions {
   /** Names or regular expressions: see `topicMatcher`. */
   readonly topics: readonly string[]
   readonly shards: number
+  /** Never carried: our own dead letters would become dead letters again. */
+  readonly except?: string | undefined
   readonly refreshIntervalMs: number
   /** An id for a topic whose brokers give none; used only when nobody has recorded one before. */
   readonly newTopicId: () => string
@@ -49,7 +51,7 @@ export function createTopology(options: TopologyOptions) {
 }
 
 async function look(
-  { store, sink, topics, shards, newTopicId }: TopologyOptions,
+  { store, sink, topics, shards, except, newTopicId }: TopologyOptions,
   metadata: Metadata,
   before: readonly PlacedPartition[],
   signal: AbortSignal
@@ -59,7 +61,7 @@ async function look(
   for (const [topic, { id, internal, error, partitions: found }] of metadata.topics) {
     // A pattern means the topics of others; ours and Kafka's own are carried only by their names.
     const isOwn = internal || topic.endsWith('.internal') || topic.startsWith('__')
-    if (!isChosen(topic) || (isOwn && !topics.includes(topic))) continue
+    if (topic === except || !isChosen(topic) || (isOwn && !topics.includes(topic))) continue
     if (error !== 0) {
       // Not known is not gone: only a list without the topic ends its chains.
       if (error !== UNKNOWN_TOPIC) partitions.push(...before.filter((known) => known.topic === topic))
