@@ -130,7 +130,9 @@ function jsonOf(value: unknown, payload: Buffer): string | undefined {
     if (Buffer.isBuffer(plain)) return plain.toString('base64')
     if (Array.isArray(plain)) return plain.map(exact)
     if (typeof plain !== 'object' || plain === null) return plain
-    return Object.fromEntries(Object.entries(plain).map(([name, below]) => [name, exact(below)]))
+    const members = Object.entries(plain)
+    if (members.some(([name]) => intact(name, payload) === undefined)) isIntact = false
+    return Object.fromEntries(members.map(([name, below]) => [name, exact(below)]))
   }
   const text = JSON.stringify(exact(value))
   return isIntact ? text : undefined

@@ -146,6 +146,14 @@ describe('Avro', () => {
     })
   })
 
+  test('neither is a name in a map', async () => {
+    const value = avroValue({ type: 'map', values: 'int' }, { ab: 1 })
+    value[value.indexOf('b')] = 0xff
+    expect(await settled(open('avro', [{ type: 'json' }]), value)).toEqual({
+      reason: 'schema 1: c is not a string'
+    })
+  })
+
   test('what the schema does not describe is a dead letter', async () => {
     const value = avroValue('string', 'abc')
     const decoder = open('avro', [{}])
