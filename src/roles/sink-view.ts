@@ -81,7 +81,9 @@ interface RunningValue {
 function reasonOf(snapshot: ChainSnapshot): string | undefined {
   const { fault, kept, position } = snapshot.context
   if (fault === undefined) return undefined
-  if (kept === undefined || !snapshot.matches({ work: 'dataLoss' })) return `${fault.code}: ${fault.message}`
+  // What an entry was made of that can be published no more is told by the fault itself.
+  const isNext = fault.code !== 'records-lost' && snapshot.matches({ work: 'dataLoss' })
+  if (kept === undefined || !isNext) return `${fault.code}: ${fault.message}`
   const { logStart, logEnd } = kept
   const lost = position < logStart ? `[${position}, ${logStart})` : `[${logEnd}, ${position})`
   return `offsets ${lost} are not in Kafka any more (${fault.code})`

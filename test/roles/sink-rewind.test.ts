@@ -4,6 +4,7 @@ import { readRepaired } from '../../src/actors/store/records.ts'
 import { planRewind } from '../../src/actors/store/rewind-plan.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
 import { SinkWorld } from '../support/sink-world.ts'
+import { WatchedStore } from '../support/watched-store.ts'
 
 const { signal } = new AbortController()
 let world: SinkWorld
@@ -64,4 +65,49 @@ test('a running sink meets a rewind and goes on where it says, and says what rea
   expect(after['g2/1']?.[0]?.[0]).toBe(40)
   expect(after['g2/1']?.at(-1)?.[1]).toBeGreaterThan(end)
   expect(Object.keys(after).sort()).toEqual(['g1/0', 'g1/1', 'g1/2', 'g1/3', 'g2/1'])
+}, 60_000)
+
+test('an entry that is lost with its records is data loss with the range, until it is abandoned', async () => {
+  world = await SinkWorld.start('memory')
+  const random = seededRandom(4)
+  await world.kafka.createTopic('source', 'hybrid', 4)
+  await world.produce(2_000, random)
+  const committed = Promise.withResolvers<void>()
+  const store = new WatchedStore(world.store, async (method, path, when) => {
+    const parsed = parseLogPath(path)
+    const isIts = parsed?.file.type === 'entry' && parsed.chain.partition === 0
+    if (method !== 'create' || when !== 'after' || !isIts) return undefined
+    const entry = await readRepaired(world.store, parsed.chain, 0, signal)
+    if (entry?.type !== 'entry') throw new Error(`${path} is no entry`)
+    for (const { preparation } of entry.files) await world.store.discard(preparation, signal)
+    committed.resolve()
+    return new Promise<never>(() => {})
+  })
+  const dying = world.run({ store })
+  await committed.promise
+  dying.kill()
+  const admin = world.kafka.kafka('source').admin()
+  await admin.connect()
+  await admin.fetchTopicMetadata({ topics: ['hybrid'] })
+  await admin.deleteTopicRecords({ topic: 'hybrid', partitions: [{ partition: 0, offset: '50' }] })
+  await admin.disconnect()
+
+  const losing = world.run()
+  await losing.until(({ partitions }) =>
+    partitions.some(
+      ({ partition, state, reason }) =>
+        partition === 0 && state === 'data-loss' && /offsets \[0, 50\) are not in Kafka/.test(reason ?? '')
+    )
+  )
+  expect(losing.view().ready).toBe(false)
+  losing.kill()
+  const [lost] = await plan('earliest', 0)
+  await expect(lost?.apply(false, signal)).rejects.toMatchObject({ code: 'prepared-gone' })
+  expect(await lost?.apply(true, signal)).toContain('hybrid-0 goes on at 50, in generation 2')
+
+  const sink = world.run()
+  await world.untilCaughtUp(sink)
+  await sink.until(({ ready }) => ready)
+  await sink.drain()
+  expect((await ranges())['g2/0']?.[0]?.[0]).toBe(50)
 }, 60_000)
