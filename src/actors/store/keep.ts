@@ -57,6 +57,8 @@ export async function keepChain(
   const sealedEnd = listed.segments.at(-1)?.to ?? 0
   let loose = listed.entries.filter((from) => from >= sealedEnd)
   let sealed = 0
+  // A hole would be sealed over: whoever reads there is to find it.
+  if (listed.segments.length > 0 && loose[0] !== sealedEnd) return { sealed, cleared, voided }
   // The last of them stays loose: that its successor exists is what says that an entry is published.
   while (loose.length > segmentEntries) {
     const isSealed = await seal(store, chain, loose.slice(0, segmentEntries + 1), now(), signal)
@@ -78,7 +80,7 @@ async function listRecords(store: Store, chain: ChainId, signal: AbortSignal): P
   return { entries, repairs, segments }
 }
 
-/** False when these are not a run of published entries: the log is being written, or its generation ends here. */
+/** Seals all but the last of a run. False when these are not a run of published entries: the log is being written, or its generation ends here. */
 async function seal(
   store: Store,
   chain: ChainId,
@@ -87,15 +89,12 @@ async function seal(
   signal: AbortSignal
 ): Promise<boolean> {
   const read = await inParallel(run, PARALLEL, (from) => readRepaired(store, chain, from, signal))
-  const entries: Entry[] = []
-  for (const [index, entry] of read.entries()) {
-    if (
-      entry?.type !== 'entry' ||
-      entry.from !== ((read[index - 1] as Entry | undefined) ?? { to: entry.from }).to
-    )
-      return false
-    if (index < run.length - 1) entries.push(entry)
+  const all: Entry[] = []
+  for (const entry of read) {
+    if (entry?.type !== 'entry' || entry.from !== (all.at(-1)?.to ?? entry.from)) return false
+    all.push(entry)
   }
+  const entries = all.slice(0, -1)
   const [from, to] = [entries[0]?.from ?? 0, entries.at(-1)?.to ?? 0]
   const range = { version: logVersion, type: 'segment', chain: chainName(chain), from, to } as const
   const segment: Segment = { ...range, sealedAt: instantOf(nowMs), entries }

@@ -92,6 +92,20 @@ describe('segments', () => {
     expect(await open()).toMatchObject({ end: 60, last: { nonce: 'n50' } })
   })
 
+  test('are made of no run with a hole', async () => {
+    await open()
+    for (let from = 0; from < 80; from += 10) await append(from)
+    const hole = entryPath(chain, 10)
+    const content = store.files.visible.get(hole)
+    store.files.visible.delete(hole)
+    expect((await keep()).sealed).toBe(0)
+    if (content) store.files.visible.set(hole, content)
+    expect((await keep()).sealed).toBe(2)
+    for (let from = 80; from < 120; from += 10) await append(from)
+    store.files.visible.delete(entryPath(chain, 60))
+    expect((await keep()).sealed).toBe(0)
+  })
+
   test('are read by who is behind, entry by entry, on to the loose ones', async () => {
     await cleared()
     const seen: number[] = []
