@@ -64,7 +64,8 @@ async function rewind(options: Options, context: CommandContext): Promise<number
 }
 
 function sinkOf(config: Config, given: string) {
-  const [kind, name = ''] = given.split('.', 2)
+  // The name may have dots of its own.
+  const [, kind = '', name = ''] = /^([^.]*)\.(.*)$/.exec(given) ?? []
   const sinks = { s3_sink: config.s3Sinks, hdfs_sink: config.hdfsSinks }
   const sink: SinkConfig | undefined =
     kind === 's3_sink' || kind === 'hdfs_sink' ? sinks[kind][name] : undefined

@@ -140,6 +140,24 @@ describe.skipIf(!hasKafka || !hasPython)('an S3 sink of Apache Kafka', () => {
         await expect(check('real.crucial', old)).rejects.toThrow('3000 are too many')
       }, 300_000)
 
+      test('publishes again what it is rewound over, and nothing twice besides', async () => {
+        const topic = begin()
+        await createTopic(topic)
+        const name = 'a..b'
+        const first = run({ [name]: sink(topic) })
+        const lines = await feed(topic, 0, 2_000)
+        await first.published(source, topic)
+        expect(await first.stop()).toBe(0)
+        const rewind = ['sink', 'rewind', '--sink', `s3_sink.${name}`, '--topic', topic, '--to', 'earliest']
+        await first.command(...rewind)
+        expect(await check(`real.${name}`, lines)).toBe(2_000)
+        await first.command(...rewind, '--apply')
+        const second = run({ [name]: sink(topic) })
+        await second.published(source, topic)
+        expect(await second.stop()).toBe(0)
+        expect(await check(`real.${name}`, lines, lines)).toBe(4_000)
+      }, 300_000)
+
       test('flattens the worst records to right values or dead letters, never to wrong ones', async () => {
         const topic = begin()
         await createTopic(topic)

@@ -23,6 +23,8 @@ export interface S3WorkerOptions {
 export class S3Worker {
   readonly worker: CausewayProcess
   readonly #directory: string
+  readonly #config: string
+  readonly #env: Readonly<Record<string, string>>
 
   constructor({ brokers, store, bucket, prefix, storeKeys = '', sinks, name = 'real' }: S3WorkerOptions) {
     this.#directory = mkdtempSync(join(tmpdir(), 'causeway-s3-worker-'))
@@ -37,10 +39,11 @@ export class S3Worker {
           `[s3_sink."${sink}"]\ncluster = "source"\nstore = "lake"\nrefresh_interval = "1s"\n${keys}`
       )
     ]
-    const config = join(this.#directory, 'causeway.toml')
-    writeFileSync(config, `${lines.join('\n')}\n`)
-    const env = { S3_ID: store.accessKeyId, S3_SECRET: store.secretAccessKey }
-    this.worker = new CausewayProcess(['--role', 's3-sink', '--config', config], { env })
+    this.#config = join(this.#directory, 'causeway.toml')
+    writeFileSync(this.#config, `${lines.join('\n')}\n`)
+    this.#env = { S3_ID: store.accessKeyId, S3_SECRET: store.secretAccessKey }
+    const args = ['--role', 's3-sink', '--config', this.#config]
+    this.worker = new CausewayProcess(args, { env: this.#env })
   }
 
   async state(): Promise<WorkerState | undefined> {
@@ -68,6 +71,14 @@ export class S3Worker {
     await this.worker.until(`${topic} was published`, isThere, 240_000).catch((error: unknown) => {
       throw new Error(`the worker stands at ${JSON.stringify(seen)}`, { cause: error })
     })
+  }
+
+  /** Another command on the same config; what it printed, when it did well. */
+  async command(...args: readonly string[]): Promise<string> {
+    const other = new CausewayProcess([...args, '--config', this.#config], { env: this.#env })
+    const { code } = await other.exited
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${other.said()}`)
+    return other.stdout
   }
 
   /** Ends it as an operator does; the exit code. */
