@@ -19,20 +19,19 @@ interface Options {
   readonly records: number
   readonly budget: string
   readonly age: string
-  readonly profiles?: string
 }
 
-const options = new Command('bench:partitions')
+const options = new Command('bench/partitions.ts')
   .option('--partitions <n>', 'of one topic', Number, 200)
   .option('--records <n>', 'tweets in all of them', Number, 400_000)
   .option('--budget <size>', 'memory_budget of the worker', '64MiB')
   .option('--age <duration>', 'rotate_age of the sink', '60s')
-  .option('--profiles <folder>', 'a heap profile; the figures are worse for it')
   .parse()
   .opts<Options>()
 
 const MIB = 1024 ** 2
-const BATCH = 1_000
+/** Every partition gets some. */
+const BATCH = Math.max(1, Math.min(1_000, Math.ceil(options.records / options.partitions)))
 const READY = { everyMs: 200, timeoutMs: 600_000 }
 const KEY = 'AKIDEXAMPLE'
 
@@ -75,11 +74,10 @@ async function measure() {
   const { budget, age } = options
   const values = { directory, broker: broker.brokers[0] ?? '', endpoint: s3.endpoint, budget, age }
   writeFileSync(file, filled(join(import.meta.dirname, 'partitions/causeway.toml'), values))
-  const profiling = options.profiles ? ['--heap-prof', `--heap-prof-dir=${options.profiles}`] : []
   const main = join(import.meta.dirname, '../src/main.ts')
   const program = new Program({
     command: process.execPath,
-    args: [...profiling, main, '--role', 's3-sink', '--config', file],
+    args: [main, '--role', 's3-sink', '--config', file],
     env: { KEY }
   })
   const startedAt = performance.now()

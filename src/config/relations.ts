@@ -15,7 +15,8 @@ export function checkRelations(document: unknown): ConfigFault[] {
     ...checkToken(document),
     ...checkPairs(document),
     ...checkLanes(document),
-    ...checkTakeOvers(document)
+    ...checkTakeOvers(document),
+    ...checkDeadLetters(document)
   ]
 }
 
@@ -123,6 +124,18 @@ function* checkLanes(document: unknown): Iterable<ConfigFault> {
     if (least === undefined || most === undefined || least <= most) continue
     const problem = notAllowed(mirror.lanes, `a number not above shards (${most})`)
     yield { key: keyOf(['mirror', name, 'lanes']), problem }
+  }
+}
+
+/** Dead letters that are read again would become dead letters for ever. */
+function* checkDeadLetters(document: unknown): Iterable<ConfigFault> {
+  for (const section of ['hdfs_sink', 's3_sink']) {
+    for (const [name, sink] of tablesOf(document, section)) {
+      const { topic } = tableOf(sink, 'dead_letters')
+      if (!Array.isArray(sink.topics) || !sink.topics.includes(topic)) continue
+      const key = keyOf([section, name, 'dead_letters', 'topic'])
+      yield { key, problem: notAllowed(topic, 'a topic that is not one of topics') }
+    }
   }
 }
 

@@ -184,6 +184,11 @@ test.each([
     's3_sink.x.rotate_age = "2h" is not allowed; allowed: a duration not longer than rotate_age_max (3600000ms)'
   ],
   [
+    'dead letters into the topic that they come from',
+    '[s3_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"\ndead_letters = { topic = "t" }',
+    's3_sink.x.dead_letters.topic = "t" is not allowed; allowed: a topic that is not one of topics'
+  ],
+  [
     'half of a time window',
     '[s3_sink.x]\ncluster = "a"\ntopics = ["t"]\nstore = "s"\ntime_window = { past = "1d" }',
     's3_sink.x.time_window.future is missing'

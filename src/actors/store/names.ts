@@ -165,7 +165,7 @@ export function entryId(chain: string, from: number, nonce: string): string {
   return `${chain}/${from}-${nonce}`
 }
 
-/** Final path of a data file; `directory` comes from the sink's template (`template.ts`). */
+/** Final path of a data file; `directory` comes from the sink's template (`layout.ts`). */
 export function dataPath(directory: string, file: DataFileName, extension = 'parquet'): string {
   return `${sinkDataPrefix(file.chain.sink)}${directory}/${dataName(file, extension)}`
 }
