@@ -5,6 +5,8 @@ const SAMPLE = 1_024
 /** More of the sample than this being new, hardly any value comes again. */
 const NEW_MAX = 0.95
 const ENTRIES_MIN = 64
+/** More collisions than this are no accident: the column does better without a dictionary. */
+const PROBES_MAX = 64
 
 /** The distinct values of a column of fixed width in order of appearance; equal are those of equal bits. */
 export class NumberDictionary {
@@ -29,14 +31,16 @@ export class NumberDictionary {
     return this.#entries.byteLength + this.#table.byteLength
   }
 
-  /** Gives the indexes of `count` values, new ones being added; false when it gave up, since they hardly ever repeat. */
+  /** Gives the indexes of `count` values, new ones being added; false when it gave up, since that would not pay. */
   index(values: Int32Array, count: number, into: Uint32Array): boolean {
     const before = this.size
     for (let at = 0; at < count; at++) {
-      into[at] =
+      const index =
         this.#words === 1
           ? this.#indexOf(values[at]!, 0)
           : this.#indexOf(values[at * 2]!, values[at * 2 + 1]!)
+      if (index < 0) return false
+      into[at] = index
       if (at === SAMPLE && this.size - before > SAMPLE * NEW_MAX) return false
     }
     return true
@@ -44,13 +48,16 @@ export class NumberDictionary {
 
   #indexOf(low: number, high: number): number {
     const mask = this.#table.length - 1
-    for (let slot = hashOf(low, high) & mask; ; slot = (slot + 1) & mask) {
+    const hash = hashOf(low, high)
+    for (let probe = 0; probe < PROBES_MAX; probe++) {
+      const slot = (hash + probe) & mask
       const index = this.#table[slot]! - 1
       if (index < 0) return this.#add(low, high, slot)
       if (this.#words === 1) {
         if (this.#entries[index] === low) return index
       } else if (this.#entries[index * 2] === low && this.#entries[index * 2 + 1] === high) return index
     }
+    return -1
   }
 
   #add(low: number, high: number, slot: number): number {
