@@ -6,6 +6,8 @@ const clean = {
   records: 10,
   entries: 3,
   repairs: 0,
+  swept: 2,
+  left: 0,
   missing: 0,
   repeated: 0,
   wrong: 0,
@@ -26,7 +28,7 @@ const run: SinkSoakRun = {
 
 test('a run is flawless only when every store has each record once, in its place, and nothing else', () => {
   expect(isFlawless(run)).toBe(true)
-  for (const name of ['missing', 'repeated', 'wrong', 'gaps', 'strayFiles'] as const) {
+  for (const name of ['missing', 'repeated', 'wrong', 'gaps', 'strayFiles', 'left'] as const) {
     expect(isFlawless({ ...run, verdict: { ...run.verdict, S3: { ...clean, [name]: 1 } } }), name).toBe(false)
   }
   expect(isFlawless({ ...run, verdict: { HDFS: { ...clean, records: 0 } } })).toBe(false)
@@ -36,7 +38,7 @@ test('a run is flawless only when every store has each record once, in its place
 
 test('the report has a line for each disturbance and each store', () => {
   expect(report(run)).toContain('| kills | 1 | 1 | 0.7 s | 0.7 s | 0.7 s |')
-  expect(report(run)).toContain('| S3 | 10 | 3 | 0 | 0 | 0 | 0 | 0 | 0 |')
+  expect(report(run)).toContain('| S3 | 10 | 3 | 0 | 0 | 0 | 0 | 0 | 0 | 2 | 0 |')
 })
 
 test('what is missing, repeated or in another place is counted', () => {

@@ -20,8 +20,8 @@ export interface SinkSoakRun {
 /** Whether each store has each record once, in its place, and nothing else. */
 export function isFlawless({ verdict, broken, exits }: SinkSoakRun): boolean {
   const clean = Object.values(verdict).every(
-    ({ records, missing, repeated, wrong, gaps, strayFiles }) =>
-      records > 0 && missing + repeated + wrong + gaps + strayFiles === 0
+    ({ records, missing, repeated, wrong, gaps, strayFiles, left }) =>
+      records > 0 && missing + repeated + wrong + gaps + strayFiles + left === 0
   )
   return clean && broken === 0 && exits.every((exit) => exit === 0)
 }
@@ -46,15 +46,28 @@ export function report(run: SinkSoakRun): string {
     '',
     'The log, every file that it names and every file that is visible, read whole and compared with what was committed.',
     '',
-    line(['store', 'records', 'entries', 'repairs', 'missing', 'repeated', 'wrong', 'gaps', 'stray files']),
-    line(['---', ...Array.from({ length: 8 }, () => '---:')]),
+    line([
+      'store',
+      'records',
+      'entries',
+      'repairs',
+      'missing',
+      'repeated',
+      'wrong',
+      'gaps',
+      'stray files',
+      'swept',
+      'left over'
+    ]),
+    line(['---', ...Array.from({ length: 10 }, () => '---:')]),
     ...Object.entries(run.verdict).map(([store, found]) =>
       line([
         ...[store, found.records, found.entries, found.repairs, found.missing, found.repeated],
-        ...[found.wrong, found.gaps, found.strayFiles]
+        ...[found.wrong, found.gaps, found.strayFiles, found.swept, found.left]
       ])
     ),
     '',
+    'Swept: prepared bytes of workers that were killed, which go after a day; left over: what did not.',
     `Of the newest visible files, read after each disturbance, ${run.broken} were not whole. The workers, ended in order, said`,
     `${run.exits.join(' and ')}.`,
     ''

@@ -134,8 +134,13 @@ export class SinkPair {
     await this.#feed.end()
     await this.flowing('the end of the load')
     const exits = await Promise.all(this.workers.map(async (worker) => (await worker.stop()) ?? -1))
-    const judge = (store: Store) => judgeStore(store, this.#feed.expected, AbortSignal.timeout(PATIENCE_MS))
-    return { verdict: { HDFS: await judge(this.#stores.HDFS), S3: await judge(this.#stores.S3) }, exits }
+    const judge = (store: Store, sink: string) =>
+      judgeStore(store, sink, this.#feed.expected, AbortSignal.timeout(PATIENCE_MS))
+    const [HDFS, S3] = [
+      await judge(this.#stores.HDFS, 'soak.raw'),
+      await judge(this.#stores.S3, 'soak.crucial')
+    ]
+    return { verdict: { HDFS, S3 }, exits }
   }
 
   async stop(): Promise<void> {

@@ -1,13 +1,24 @@
-import { parseLogPath } from '../../../src/actors/store/names.ts'
+import {
+  encodeName,
+  parseLogPath,
+  sinkDataPrefix,
+  sinkDeadPrefix,
+  sinkLogPrefix
+} from '../../../src/actors/store/names.ts'
 import { readRepaired } from '../../../src/actors/store/records.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
+import { sweepLeftovers } from '../../../src/actors/store/sweep.ts'
 import { lettersOf, rowsOf, type Seen } from '../../support/sink-world.ts'
 
-/** What a store holds, compared with what was written; all but the first three must be 0. */
+/** What a store holds, compared with what was written; all but the first four must be 0. */
 export interface SinkVerdict {
   readonly records: number
   readonly entries: number
   readonly repairs: number
+  /** Prepared bytes that killed workers left, and that went when they were two days old. */
+  readonly swept: number
+  /** Those that stayed. */
+  readonly left: number
   /** Records that are in no published file. */
   readonly missing: number
   /** Records that are in more than one place. */
@@ -25,6 +36,7 @@ export type Expected = readonly (readonly (string | undefined)[])[]
 /** Reads a whole store as a stranger would. */
 export async function judgeStore(
   store: Store,
+  sink: string,
   expected: Expected,
   signal: AbortSignal
 ): Promise<SinkVerdict> {
@@ -54,8 +66,19 @@ export async function judgeStore(
       for (const row of kind === 'data' ? await rowsOf(content) : lettersOf(content))
         seen[row.partition]?.push(row)
   }
-  return { ...compare(seen, expected), entries, repairs, gaps, strayFiles }
+  const swept = await sweepLeftovers(store, { sink, now: () => Date.now() + 2 * DAY_MS }, signal)
+  const left = await leftoversOf(store, sink, signal)
+  return { ...compare(seen, expected), entries, repairs, swept, left, gaps, strayFiles }
 }
+
+async function leftoversOf(store: Store, sink: string, signal: AbortSignal): Promise<number> {
+  const prefixes = { data: sinkDataPrefix(sink), dead: sinkDeadPrefix(sink), log: sinkLogPrefix(sink) }
+  let left = 0
+  for await (const _ of store.leftovers({ ...prefixes, chain: `${encodeName(sink)}/` }, signal)) left++
+  return left
+}
+
+const DAY_MS = 86_400_000
 
 /** Rows by partition with what was written there, in order. */
 export function compare(
