@@ -14,13 +14,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   /** Files become visible before an entry of the log names them. */
   'publish-before-commit': {
     file: 'src/roles/sink-chain.ts',
-    find: 'prepare: fromPromise<Entry, PrepareInput>(({ input, signal }) =>\n        prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)\n      )',
-    replace: `prepare: fromPromise<Entry, PrepareInput>(async ({ input, signal }) => {
-        const entry = await prepareChunk(store, { ...input, nonce: nonce(), fingerprints, now }, signal)
-        await publishEntry(store, entry, signal)
-        ${pause}
-        return entry
-      })`
+    find: 'return preparing.pass(() => prepareChunk(store, options, signal), signal)',
+    replace: `return prepareChunk(store, options, signal).then(async (entry) => {
+          await publishEntry(store, entry, signal, lifetime)
+          ${pause}
+          return entry
+        })`
   },
   /** The warehouse's next offset is moved in a transaction before the one that loads the rows. */
   'position-before-data': {

@@ -3,6 +3,7 @@ import { MemoryFiles, MemoryStore } from './memory-store.ts'
 
 storeConformance('memory', async () => {
   const files = new MemoryFiles()
+  files.nowMs = Date.now()
   const store = new MemoryStore(files)
   return {
     store,

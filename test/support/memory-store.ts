@@ -127,7 +127,10 @@ export class MemoryStore implements Store {
 
   async proveGone(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
     await this.discard(file.preparation, signal)
-    return (await this.stat(file.path, signal)) === undefined
+    const found = await this.stat(file.path, signal)
+    if (found === undefined) return true
+    if (found.bytes === file.bytes && found.entryId === file.entryId) return false
+    throw new Fault('publish-blocked', `${file.path} is another file`)
   }
 
   async *leftovers(prefixes: LeftoverPrefixes, signal: AbortSignal): AsyncGenerator<Leftover> {
