@@ -3,6 +3,7 @@ hash as JSON. argv: broker, topic."""
 
 import json
 import sys
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from digests import Digests
@@ -15,10 +16,12 @@ consumer = Consumer({
 })
 partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
 consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
-digests, ended = Digests(), set()
+digests, ended, last = Digests(), set(), time.monotonic()
 while len(ended) < len(partitions):
-    messages = consumer.consume(10_000, 30)
-    assert messages, f"nothing from {topic} for 30 s"
+    # It waits for as many, or for so long.
+    messages = consumer.consume(10_000, 0.2)
+    last = time.monotonic() if messages else last
+    assert time.monotonic() - last < 30, f"nothing from {topic} for 30 s"
     for message in messages:
         if message.error() is None:
             digests.add(message.partition(), message.key(), message.value())

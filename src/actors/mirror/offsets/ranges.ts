@@ -18,20 +18,30 @@ export interface Translation {
   readonly isExact: boolean
 }
 
-interface Chunk {
-  /** Of its first range. */
+/** Where unpacking can begin. */
+interface Mark {
+  /** Of the range that is packed at `at`. */
   readonly source: number
   readonly target: number
-  /** For each range what is left out before it on both sides, and its records. */
-  readonly bytes: Uint8Array
+  readonly at: number
 }
 
-const CHUNK_RANGES = 128
+const RANGES_PER_MARK = 128
+const BYTES_MIN = 32
+const NO_BYTES = new Uint8Array(0)
 
 export class OffsetRanges {
-  #chunks: Chunk[] = []
-  /** The newest ranges, in order. */
-  #open: Range[] = []
+  /** For each range but the last what is left out before it on both sides, and its records; nothing before a marked one. */
+  #bytes = NO_BYTES
+  #length = 0
+  #packed = 0
+  /** Every so many ranges one, the first of them at the beginning. */
+  #marks: Mark[] = []
+  /** The newest range: it may grow. */
+  #last: Range | undefined
+  /** Ends of the last packed range. */
+  #sourceEnd = 0
+  #targetEnd = 0
   /** The source offsets `[from, next)` are covered. */
   #from: number
   #next: number
@@ -54,41 +64,35 @@ export class OffsetRanges {
 
   /** How many ranges there are. */
   get size(): number {
-    return this.#chunks.length * CHUNK_RANGES + this.#open.length
+    return this.#packed + (this.#last === undefined ? 0 : 1)
   }
 
   /** Where whoever has read nothing of what is covered goes on; undefined while nothing was copied. */
   get targetStart(): number | undefined {
-    return (this.#chunks[0] ?? this.#open[0])?.target
+    return (this.#marks[0] ?? this.#last)?.target
   }
 
   /** The last range, when there is one. */
   get last(): Range | undefined {
-    return this.#open.at(-1)
+    return this.#last
   }
 
   /** The offset that the next record gets on the target at the earliest; undefined while nothing was copied. */
   get targetEnd(): number | undefined {
-    return this.last && this.last.target + this.last.count
+    return this.#last && this.#last.target + this.#last.count
   }
 
   /** Adds records behind all others. Throws nothing: what does not fit behind them begins everything anew. */
   append(source: number, target: number, count: number): void {
-    const { last } = this
     if (source < this.#next || target < (this.targetEnd ?? 0)) this.#restart(source)
-    else if (
-      last !== undefined &&
-      source === last.source + last.count &&
-      target === last.target + last.count
-    ) {
-      this.#open[this.#open.length - 1] = { ...last, count: last.count + count }
-      this.#next = source + count
-      return
+    const last = this.#last
+    const isNext = source === (last && last.source + last.count) && target === this.targetEnd
+    if (last !== undefined && isNext) this.#last = { ...last, count: last.count + count }
+    else {
+      if (last !== undefined) this.#pack(last)
+      this.#last = { source, target, count }
     }
-    this.#open.push({ source, target, count })
     this.#next = source + count
-    // The last range stays open: it may grow.
-    if (this.#open.length > CHUNK_RANGES) this.#chunks.push(packed(this.#open.splice(0, CHUNK_RANGES)))
   }
 
   /** Nothing else up to `next` was copied. */
@@ -104,79 +108,103 @@ export class OffsetRanges {
 
   /** All ranges, in order. */
   *all(): Generator<Range, void, undefined> {
-    for (const chunk of this.#chunks) yield* unpacked(chunk)
-    yield* this.#open
+    for (const index of this.#marks.keys()) yield* this.#unpacked(index)
+    if (this.#last !== undefined) yield this.#last
   }
 
-  /** Forgets old ranges until at most `max` and a chunk are left. */
+  /** Forgets old ranges, as many as stand behind one mark at a time, until at most `max` and those of a mark are left. */
   trim(max: number): void {
-    const excess = this.size - max
-    const forgotten = Math.min(this.#chunks.length, Math.floor(excess / CHUNK_RANGES))
+    // Those behind the newest mark are not full in number yet.
+    const full = Math.floor(this.#packed / RANGES_PER_MARK)
+    const forgotten = Math.min(full, Math.floor((this.size - max) / RANGES_PER_MARK))
     if (forgotten <= 0) return
-    this.#chunks.splice(0, forgotten)
-    this.#from = this.#chunks[0]?.source ?? this.#open[0]?.source ?? this.#next
+    const start = this.#marks[forgotten]?.at ?? this.#length
+    this.#bytes = this.#bytes.slice(start, this.#length)
+    this.#length -= start
+    this.#marks = this.#marks.slice(forgotten).map((mark) => ({ ...mark, at: mark.at - start }))
+    this.#packed -= forgotten * RANGES_PER_MARK
+    this.#from = (this.#marks[0] ?? this.#last)?.source ?? this.#next
   }
 
   /** Where a reader that has read all before `source` goes on; `undefined` for what is not covered any more. */
   translate(source: number): Translation | undefined {
     if (source < this.#from) return undefined
-    const first = this.#chunks[0] ?? this.#open[0]
+    const first = this.#marks[0] ?? this.#last
     if (first === undefined) return undefined
     if (source <= first.source) return { target: first.target, isExact: true }
-    const index = this.#chunks.findLastIndex((chunk) => chunk.source <= source)
-    const chunk = this.#chunks[index]
-    const isOpen = (this.#open[0]?.source ?? Number.POSITIVE_INFINITY) <= source
-    const ranges = isOpen || chunk === undefined ? this.#open : unpacked(chunk)
-    const at = ranges.findLastIndex((range) => range.source <= source)
-    const range = ranges[at]
+    const [range, next] = this.#around(source)
     if (range === undefined) return undefined
     if (source < range.source + range.count) {
       return { target: range.target + source - range.source, isExact: true }
     }
-    const next = ranges[at + 1] ?? (isOpen ? undefined : (this.#chunks[index + 1] ?? this.#open[0]))
     if (next !== undefined) return { target: next.target, isExact: true }
     return { target: range.target + range.count, isExact: source <= this.#next }
   }
 
+  /** The range in which a source offset lies, or behind which, and where the one after that begins. */
+  #around(source: number): [range?: Range | undefined, next?: { readonly target: number } | undefined] {
+    const last = this.#last
+    if (last !== undefined && last.source <= source) return [last]
+    const index = this.#marks.findLastIndex((mark) => mark.source <= source)
+    const ranges = this.#unpacked(index)
+    const at = ranges.findLastIndex((range) => range.source <= source)
+    return [ranges[at], ranges[at + 1] ?? this.#marks[index + 1] ?? last]
+  }
+
+  #pack({ source, target, count }: Range): void {
+    if (this.#packed % RANGES_PER_MARK === 0) {
+      this.#marks.push({ source, target, at: this.#length })
+      this.#sourceEnd = source
+      this.#targetEnd = target
+    }
+    for (const value of [source - this.#sourceEnd, target - this.#targetEnd, count]) this.#push(value)
+    this.#sourceEnd = source + count
+    this.#targetEnd = target + count
+    this.#packed++
+  }
+
+  /** Seven bits a byte, the lowest first. Values may be above 2³². */
+  #push(value: number): void {
+    let rest = value
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#pushByte((rest % 0x80) | 0x80)
+    this.#pushByte(rest)
+  }
+
+  #pushByte(byte: number): void {
+    if (this.#length === this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(BYTES_MIN, 2 * this.#length))
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    this.#bytes[this.#length++] = byte
+  }
+
+  /** The ranges behind a mark. */
+  #unpacked(index: number): Range[] {
+    const mark = this.#marks[index]
+    if (mark === undefined) return []
+    const values = valuesOf(this.#bytes.subarray(mark.at, this.#marks[index + 1]?.at ?? this.#length))
+    const ranges: Range[] = []
+    let [sourceEnd, targetEnd] = [mark.source, mark.target]
+    for (let at = 0; at + 2 < values.length; at += 3) {
+      const [sourceGap = 0, targetGap = 0, count = 0] = values.slice(at, at + 3)
+      const range = { source: sourceEnd + sourceGap, target: targetEnd + targetGap, count }
+      ranges.push(range)
+      sourceEnd = range.source + count
+      targetEnd = range.target + count
+    }
+    return ranges
+  }
+
   #restart(from: number): void {
-    this.#chunks = []
-    this.#open = []
+    this.#bytes = NO_BYTES
+    this.#length = 0
+    this.#packed = 0
+    this.#marks = []
+    this.#last = undefined
     this.#from = from
     this.#next = from
   }
-}
-
-function packed(ranges: readonly Range[]): Chunk {
-  const bytes: number[] = []
-  const { source = 0, target = 0 } = ranges[0] ?? {}
-  let [sourceEnd, targetEnd] = [source, target]
-  for (const range of ranges) {
-    for (const value of [range.source - sourceEnd, range.target - targetEnd, range.count]) push(bytes, value)
-    sourceEnd = range.source + range.count
-    targetEnd = range.target + range.count
-  }
-  return { source, target, bytes: Uint8Array.from(bytes) }
-}
-
-function unpacked({ source, target, bytes }: Chunk): Range[] {
-  const ranges: Range[] = []
-  const values = valuesOf(bytes)
-  let [sourceEnd, targetEnd] = [source, target]
-  for (let at = 0; at + 2 < values.length; at += 3) {
-    const [sourceGap = 0, targetGap = 0, count = 0] = values.slice(at, at + 3)
-    const range = { source: sourceEnd + sourceGap, target: targetEnd + targetGap, count }
-    ranges.push(range)
-    sourceEnd = range.source + count
-    targetEnd = range.target + count
-  }
-  return ranges
-}
-
-/** Seven bits a byte, the lowest first. Values may be above 2³². */
-function push(bytes: number[], value: number): void {
-  let rest = value
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
-  bytes.push(rest)
 }
 
 function valuesOf(bytes: Uint8Array): number[] {
