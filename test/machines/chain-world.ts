@@ -2,7 +2,8 @@ import { type ExecutableActionsFrom, initialTransition, type SnapshotFrom, trans
 import type { Chunk } from '../../src/actors/store/chunk.ts'
 import type { Entry } from '../../src/actors/store/entry.ts'
 import { Fault } from '../../src/errors.ts'
-import { type ChainContext, chainMachine } from '../../src/machines/chain.ts'
+import { chainMachine } from '../../src/machines/chain.ts'
+import type { ChainContext } from '../../src/machines/chain-setup.ts'
 
 /**
  * A chain machine and the world it acts on, reduced to what the protocol is about: the log, what is published, where the

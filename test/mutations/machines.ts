@@ -6,7 +6,7 @@ const ingest = machine('ingest', 'every reachable state of an ingest keeps the i
 /** Defects of the state machines. */
 export const ofMachines: Readonly<Record<string, Mutation>> = {
   'drained before its last entry is published': {
-    file: 'src/machines/chain.ts',
+    file: 'src/machines/chain-setup.ts',
     find: 'owesNothing: ({ context }) => !context.owes',
     replace: 'owesNothing: () => true',
     test: machine('chain', 'drain does not leave a committed entry unpublished because one try failed')
@@ -70,7 +70,7 @@ export const ofMachines: Readonly<Record<string, Mutation>> = {
     test: ingest
   },
   'slices of a fetch that is over are taken': {
-    file: 'src/machines/sink.ts',
+    file: 'src/machines/sink-setup.ts',
     find: 'fetch !== undefined && fetch.generation === slice.generation\n',
     replace: 'fetch !== undefined\n',
     test: machine(
