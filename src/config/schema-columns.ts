@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import { toFault } from '../errors.ts'
+import type { ColumnSpec } from '../records/columns.ts'
 import { fieldOf } from '../records/csv-columns.ts'
 import { compileFilter } from '../records/filter.ts'
+import { lineageColumns } from '../records/lineage-columns.ts'
 import { rawColumns } from '../records/raw-columns.ts'
 import { tweetColumns } from '../records/tweet.ts'
 import type { Environment } from './environment.ts'
@@ -156,6 +158,16 @@ function columnOf(it: NonNullable<Keys['columns']>[number], bytesMax: number | u
   }
 }
 
+/** The columns of the files that the keys give, in no certain order. */
+export function columnsOfFiles({ columns, preset = 'tweet', select, lineage }: Keys): readonly FileColumn[] {
+  const all: readonly FileColumn[] =
+    columns?.map(({ name, type }) => ({ name, type: type === 'json' ? 'string' : type })) ?? presets[preset]
+  const kept = all.filter(({ name }) => select === undefined || select.includes(name))
+  return lineage ? [...kept, ...lineageColumns] : kept
+}
+
+type FileColumn = Pick<ColumnSpec, 'name' | 'type'>
+
 /** What the keys say about one another. */
 export function checkRows(it: Keys, issues: Issues): void {
   checkSelect(it, issues)
@@ -188,7 +200,7 @@ export function checkRows(it: Keys, issues: Issues): void {
 
 /** Hive's names and those of SQL without quotes know no case. */
 function checkNames({ columns = [], lineage }: Keys, issues: Issues): void {
-  const taken = new Set(lineage ? ['_topic', '_partition', '_offset', '_timestamp'] : [])
+  const taken = new Set(lineage ? lineageColumns.map(({ name }) => name) : [])
   for (const [index, { name }] of columns.entries()) {
     const plain = name.toLowerCase()
     if (taken.has(plain))

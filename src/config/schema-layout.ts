@@ -1,5 +1,8 @@
+import { closest } from 'fastest-levenshtein'
 import type { z } from 'zod'
-import { duration, integer, size, table, text, topicName } from './fields.ts'
+import type { ColumnSpec } from '../records/columns.ts'
+import { checkDirectories } from '../records/directories.ts'
+import { duration, type Issues, integer, size, table, text, topicName } from './fields.ts'
 import { replication } from './schema-roles.ts'
 import type { LayoutConfig } from './types.ts'
 
@@ -58,7 +61,24 @@ function deadLetters() {
   }).describe('Records that cannot be rows: files beside the data, with reason, key and value.')
 }
 
-export function layoutConfig(it: z.output<z.ZodObject<ReturnType<typeof layoutKeys>>>): LayoutConfig {
+type Keys = z.output<z.ZodObject<ReturnType<typeof layoutKeys>>>
+
+/** What the keys say about the columns of the files and about one another. */
+export function checkLayout(
+  it: Pick<Keys, 'template' | 'time_column' | 'time_window'>,
+  columns: readonly Pick<ColumnSpec, 'name' | 'type'>[],
+  issues: Issues
+): void {
+  for (const { of, allowed, column } of checkDirectories(it.template, it.time_column, columns)) {
+    const nearest = column && column.known.length > 0 ? closest(column.given, column.known) : undefined
+    const message = nearest === undefined ? allowed : `${allowed} (nearest: "${nearest}")`
+    issues.addIssue({ code: 'custom', path: [of === 'time' ? 'time_column' : of], message })
+  }
+  if (it.time_window === undefined || it.time_column !== undefined) return
+  issues.addIssue({ code: 'custom', path: ['time_window'], message: 'nothing here without `time_column`' })
+}
+
+export function layoutConfig(it: Keys): LayoutConfig {
   return {
     template: it.template,
     timeColumn: it.time_column,

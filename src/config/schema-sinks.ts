@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { Environment } from './environment.ts'
 import { name, oneOf, present, refuse, table, topicPatterns } from './fields.ts'
-import { checkRows, rowsConfig, rowsKeys } from './schema-columns.ts'
+import { checkRows, columnsOfFiles, rowsConfig, rowsKeys } from './schema-columns.ts'
 import { fileFormat, fileKeys, isTextCodec } from './schema-files.ts'
 import { hiveTable } from './schema-hive.ts'
-import { layoutConfig, layoutKeys } from './schema-layout.ts'
+import { checkLayout, layoutConfig, layoutKeys } from './schema-layout.ts'
 import { refreshInterval, sessionTimeout, shards } from './schema-roles.ts'
 import type { HdfsSinkConfig, SinkConfig } from './types.ts'
 import { parseDuration } from './units.ts'
@@ -15,6 +15,7 @@ export function hdfsSinkTable(environment: Environment) {
     .describe('Table in Hive that shows the files; none when absent.')
   return table({ ...sinkKeys(environment), hive })
     .superRefine(checkRows)
+    .superRefine((it, issues) => checkLayout(it, columnsOfFiles(it), issues))
     .superRefine(checkFormat)
     .transform(({ hive, ...keys }): HdfsSinkConfig => ({ ...sinkConfig(keys), ...present({ hive }) }))
 }
@@ -27,6 +28,7 @@ export function s3SinkTable(environment: Environment) {
     )
   return table({ ...sinkKeys(environment), ttl })
     .superRefine(checkRows)
+    .superRefine((it, issues) => checkLayout(it, columnsOfFiles(it), issues))
     .superRefine(checkFormat)
     .transform(
       ({ ttl, ...keys }): SinkConfig => ({

@@ -8,7 +8,6 @@ import { createSinkMeter } from '../actors/meter.ts'
 import { rowsIdentity, sinkColumns } from '../actors/rows/open.ts'
 import { createDeadTopic } from '../actors/store/dead-topic.ts'
 import { createKeeper } from '../actors/store/keeper.ts'
-import { checkLayout } from '../actors/store/layout.ts'
 import { OpenFiles } from '../actors/store/open-files.ts'
 import type { Store } from '../actors/store/store.ts'
 import { createTopology } from '../actors/store/topology.ts'
@@ -58,7 +57,6 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
   const sink = `${context.config.name}.${instance}`
   const random = () => nonce(context.random)
   const openFiles = new OpenFiles(config.filesOpen)
-  checkLayout(config, sinkColumns(config))
   const onFailure = (error: unknown) => {
     const { code, message } = toFault(error)
     log.warn({ code }, message)

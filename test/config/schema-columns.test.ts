@@ -110,9 +110,53 @@ test.each<[string, string, string]>([
     'where'
   ],
   ['a column that is selected and does not exist', 'select = ["id", "nothing"]', 'select[1]'],
-  ['a column that is selected twice', 'select = ["id", "id"]', 'select[1]']
+  ['a column that is selected twice', 'select = ["id", "id"]', 'select[1]'],
+  ['a directory of no column of tweets', 'template = "source={sources}"', 'template'],
+  [
+    'a directory of what raw records lack',
+    'preset = "raw"\ntemplate = "o={offset}/source={source}"',
+    'template'
+  ],
+  ['a directory of bytes', 'preset = "raw"\ntemplate = "k={key}"', 'template'],
+  [
+    'a directory of a column that is not selected',
+    'select = ["id"]\ntemplate = "source={source}"',
+    'template'
+  ],
+  ['a directory of no column of JSON', `template = "t={txt}"\n${columns(text)}`, 'template'],
+  ['a directory of lineage that is off', 'lineage = false\ntemplate = "o={_offset}"', 'template'],
+  [
+    'a directory of no column of CSV',
+    `template = "t={0}"\nvalue = "csv"\n${columns(text.replace('/text', '/0'))}`,
+    'template'
+  ],
+  ['a hidden directory', 'template = "a/_b"', 'template'],
+  ['a time of no column', 'time_column = "created"', 'time_column'],
+  ['a time that is text', `time_column = "text"\n${columns(text)}`, 'time_column'],
+  ['a window around no time', 'time_window = { past = "1d", future = "1h" }', 'time_window']
 ])('refused: %s', (_what, keys, place) => {
   expect(faultsOf(keys)).toEqual([expect.stringContaining(`s3_sink.x.${place} `)])
+})
+
+test('an unknown column of directories is told with the nearest that there is', () => {
+  expect(faultsOf('template = "source={sources}"\ntime_column = "created"')).toEqual([
+    expect.stringMatching(
+      /template = "source=\{sources\}" is not allowed; .*"sources" is not \(nearest: "source"\)$/
+    ),
+    expect.stringMatching(/time_column = "created" is not allowed; .*timestamp \(nearest: "created_at"\)$/)
+  ])
+})
+
+test('directories are of columns of the files, of JSON, CSV, raw records and tweets alike', () => {
+  const at = 'name = "at", pointer = "/1", type = "timestamp"'
+  const own = columns(text.replace('/text', '/0'), at)
+  const timed = 'template = "d={date}/t={text}/p={_partition}"\ntime_column = "at"'
+  expect(faultsOf(`${timed}\n${own}`)).toEqual([])
+  expect(faultsOf(`value = "csv"\n${timed}\n${own}`)).toEqual([])
+  expect(faultsOf('preset = "raw"\ntemplate = "d={date}/o={offset}"\ntime_column = "timestamp"')).toEqual([])
+  expect(
+    faultsOf('select = ["source"]\ntemplate = "d={date}/source={source}"\ntime_column = "_timestamp"')
+  ).toEqual([])
 })
 
 test('names that need quoting are taken', () => {

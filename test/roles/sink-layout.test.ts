@@ -83,10 +83,6 @@ test('too many dead letters stop their partition in a state of its own; a higher
   await world.verify()
 })
 
-test('a template of columns that are not there is refused', () => {
-  expect(() => world.run({ config: { template: 'lang={lang}' } })).toThrow('names {lang}')
-})
-
 test('files that are open, and the age of what is not published, are told while they grow and over when it is', async () => {
   const age = { rotateAgeMs: 3_600_000, rotateAgeMaxMs: 3_600_000 }
   const sink = world.run({ config: { ...age, rotateBytes: 1 << 30 } })

@@ -1,15 +1,7 @@
 import type { ColumnAppender, ColumnSink, ColumnSpec } from '../../records/columns.ts'
+import { lineageColumns } from '../../records/lineage-columns.ts'
 import type { RecordCursor } from '../../records/record.ts'
 import type { Outcome, RowDecoder, RowSource, RowValue } from './decoder.ts'
-
-/** Where a row came from, after its own columns. */
-export const lineageColumns: readonly ColumnSpec[] = [
-  { name: '_topic', type: 'string', nullable: false },
-  { name: '_partition', type: 'int32', nullable: false },
-  { name: '_offset', type: 'int64', nullable: false },
-  /** The record's Kafka timestamp; null when it has none. */
-  { name: '_timestamp', type: 'timestamp', nullable: true }
-]
 
 const NO_TIMESTAMP = -1
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { Fault } from '../../errors.ts'
 import type { ColumnSpec } from '../../records/columns.ts'
+import { columnsOf, NULL } from '../../records/directories.ts'
 import type { RowDecoder, RowSource, RowValue } from '../rows/decoder.ts'
 import { encodeName } from './names.ts'
 
@@ -22,11 +22,7 @@ export interface TimeWindow {
 /** The current row of a decoder. */
 export type Row = Pick<RowDecoder, 'value'>
 
-const FIELD = /\{([^{}/]*)\}/g
-const OF_SOURCE = new Set(['topic', 'partition'])
-const OF_TIME = new Set(['date', 'hour'])
-/** What stands where a row has no value, an empty one, or no time that can be true. `encodeName` never gives these. */
-const NULL = '__null'
+/** What stands where a row has an empty value, or no time that can be true. As with `NULL`, `encodeName` never gives these. */
 const EMPTY = '__empty'
 const INVALID = '__invalid'
 const HOUR_MS = 3_600_000
@@ -56,9 +52,8 @@ export class Layout {
   #dated = ''
   #directory = ''
 
-  /** Throws `config-invalid`. */
+  /** @param options checked with these columns by `checkDirectories` */
   constructor(options: LayoutOptions, columns: readonly ColumnSpec[], { topic, partition }: RowSource) {
-    checkLayout(options, columns)
     const { template, timeColumn, timeWindow } = options
     this.#template = template
       .replaceAll('{topic}', encodeName(topic))
@@ -110,49 +105,6 @@ export class Layout {
 /** Whether a time is a date of the years 1970 to 9999; -1 means that there is none. */
 export function isDatable(timestampMs: number): boolean {
   return timestampMs >= 0 && timestampMs <= TIMESTAMP_MAX
-}
-
-/** Types whose values name directories. */
-const NAMING: ReadonlySet<string> = new Set(['string', 'int32', 'int64', 'boolean', 'timestamp'])
-
-/**
- * Throws `config-invalid` unless every directory that the template can give is made of columns that are there, stays
- * below its prefix, and is visible: Hive and Spark pass over names that begin with `_` or `.`, which `__null` does.
- */
-export function checkLayout(
-  { template, timeColumn, timeWindow }: LayoutOptions,
-  columns: readonly ColumnSpec[]
-): void {
-  const invalid = (why: string) => new Fault('config-invalid', `template ${JSON.stringify(template)} ${why}`)
-  const typeOf = (column: string) => columns.find(({ name }) => name === column)?.type
-  for (const segment of template.replace(FIELD, 'x').split('/')) {
-    if (!/^[A-Za-z0-9=-][A-Za-z0-9=._-]*$/.test(segment)) {
-      throw invalid(`has the segment ${JSON.stringify(segment)}, which is empty, hidden or not plain ASCII`)
-    }
-  }
-  for (const column of columnsOf(template)) {
-    const type = typeOf(column)
-    const known = `{topic}, {partition}, {date}, {hour} and columns`
-    if (type === undefined) throw invalid(`names {${column}}; known are ${known}`)
-    if (!NAMING.has(type)) throw invalid(`names {${column}}, a column of type ${type}`)
-  }
-  for (const [, field = ''] of template.matchAll(/(?:^|\/)\{([^{}/]*)\}/g)) {
-    const mayHide = timeColumn === undefined ? !OF_TIME.has(field) : true
-    if (!OF_SOURCE.has(field) && mayHide) {
-      throw invalid(`begins a directory with {${field}}, which may be ${NULL}: write ${field}={${field}}`)
-    }
-  }
-  if (timeColumn === undefined && timeWindow !== undefined)
-    throw invalid('has a time window but no time column')
-  if (timeColumn !== undefined && typeOf(timeColumn) !== 'timestamp') {
-    throw invalid(`goes by the time column ${timeColumn}, which is no column of type timestamp`)
-  }
-}
-
-/** The columns that a template names, each once, in order. */
-export function columnsOf(template: string): string[] {
-  const fields = [...template.matchAll(FIELD)].map(([, field = '']) => field)
-  return [...new Set(fields)].filter((field) => !OF_SOURCE.has(field) && !OF_TIME.has(field))
 }
 
 function dated(template: string, hour: number): string {

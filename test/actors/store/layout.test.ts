@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RowValue } from '../../../src/actors/rows/decoder.ts'
-import { checkLayout, Layout, type LayoutOptions } from '../../../src/actors/store/layout.ts'
+import { Layout, type LayoutOptions } from '../../../src/actors/store/layout.ts'
 import type { ColumnSpec } from '../../../src/records/columns.ts'
 
 const columns: readonly ColumnSpec[] = [
@@ -85,24 +85,4 @@ test('a time in a directory is an instant', () => {
   const layout = new Layout(byArrival('at={happened at}'), columns, source)
   expect(layout.directoryOf(0, row('', 1n, midnight))).toBe('at=2026-01-31T00~3A00~3A00.000Z')
   expect(layout.directoryOf(0, row('', 1n, 9e15))).toBe('at=9000000000000000')
-})
-
-test('a template that hides files, leaves the prefix or names what is not there is refused', () => {
-  const refused = ['', '/a', 'a/', 'a//b', '../a', 'a/..', '.a', '_a', 'a/_b', 'dt={day}', 'a b', 'é', 'a={}']
-  for (const template of [...refused, '{country}', 'a/{country}']) {
-    expect(() => checkLayout(byArrival(template), columns), template).toThrow('template')
-  }
-  checkLayout(byArrival('{date}/{hour}/{topic}'), columns)
-  const timed = { timeColumn: 'happened at', timeWindow: undefined }
-  expect(() => checkLayout({ ...timed, template: '{date}' }, columns)).toThrow('date={date}')
-  checkLayout({ ...timed, template: 'dt={date}' }, columns)
-  const options = { template: 'dt={date}', timeWindow: undefined }
-  expect(() => checkLayout({ ...options, timeColumn: 'id' }, columns)).toThrow('no column of type timestamp')
-  expect(() => checkLayout({ ...options, timeColumn: 'gone' }, columns)).toThrow(
-    'no column of type timestamp'
-  )
-  const window = { pastMs: 1, futureMs: 1 }
-  expect(() => checkLayout({ ...byArrival('dt={date}'), timeWindow: window }, columns)).toThrow(
-    'no time column'
-  )
 })
