@@ -1,4 +1,5 @@
-import type { FoundChain, LoadableEntry, Survey } from '../actors/redshift/log.ts'
+import type { LoadableEntry, Survey } from '../actors/redshift/log.ts'
+import type { FoundChain } from '../actors/store/discover.ts'
 
 /**
  * What the loader knows of its chains, as data, and how each answer changes it. Pure and total.

@@ -1,5 +1,5 @@
 import { assign, fromPromise, sendTo, setup, stateIn } from 'xstate'
-import type { FoundChain } from '../actors/redshift/log.ts'
+import type { FoundChain } from '../actors/store/discover.ts'
 import { fromTask } from '../actors/task.ts'
 import { type Fault, toFault } from '../errors.ts'
 import {

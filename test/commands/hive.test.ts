@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { startWebHdfs } from '../../src/embedded/webhdfs/webhdfs.ts'
-import { publishedEntry, writeClosed, writeEntry, writeGenesis } from '../actors/hive/hive-fixtures.ts'
+import { publishedEntry } from '../actors/hive/hive-fixtures.ts'
 import { causeway } from '../support/command-line.ts'
+import { writeClosed, writeEntry, writeGenesis } from '../support/log-records.ts'
 import { cleanups } from '../tools/cleanup.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'causeway-hive-ddl-'))

@@ -13,14 +13,9 @@ import {
   type NoteInput,
   type SurveyInput
 } from '../../src/machines/hive.ts'
-import {
-  hourly,
-  publishedEntry,
-  writeClosed,
-  writeEntry,
-  writeGenesis
-} from '../actors/hive/hive-fixtures.ts'
+import { hourly, publishedEntry } from '../actors/hive/hive-fixtures.ts'
 import { chainOf, seededRandom } from '../support/chain-fixtures.ts'
+import { writeClosed, writeEntry, writeGenesis } from '../support/log-records.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
 const away = new Fault('hive-unreachable', 'Hive is away', { retryable: true })

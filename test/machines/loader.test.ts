@@ -9,7 +9,7 @@ import {
   transition,
   waitFor
 } from 'xstate'
-import type { FoundChain } from '../../src/actors/redshift/log.ts'
+import type { FoundChain } from '../../src/actors/store/discover.ts'
 import { fromTask } from '../../src/actors/task.ts'
 import { Fault } from '../../src/errors.ts'
 import {

@@ -1,4 +1,4 @@
-import { discoverChains } from '../redshift/log.ts'
+import { discoverChains } from '../store/discover.ts'
 import type { Store } from '../store/store.ts'
 import { addPartitions, STATEMENT_PARTITIONS } from './ddl.ts'
 import { type LogPiece, readPiece } from './survey.ts'

@@ -1,8 +1,7 @@
-import { Fault } from '../../errors.ts'
-import { type ClosedEntry, type Entry, type EntryFile, parseHead } from '../store/entry.ts'
-import { type ChainId, chainPrefix, headPath } from '../store/names.ts'
-import { readEntry, readGenesis } from '../store/records.ts'
-import { listSegments, readSegment } from '../store/segments.ts'
+import type { EntryFile } from '../store/entry.ts'
+import type { ChainId } from '../store/names.ts'
+import { entriesFrom } from '../store/reading.ts'
+import { readGenesis } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import type { ChainName, LogPosition } from './bookmark.ts'
 import type { HivePartition, HiveTable } from './table.ts'
@@ -74,42 +73,4 @@ export function partitionsOf(
     if (partition) found.set(partition.location, partition)
   }
   return [...found.values()]
-}
-
-/** The entries of a generation from one's `from` on, sealed ones included. */
-export async function* entriesFrom(
-  store: Store,
-  chain: ChainId,
-  from: number,
-  signal: AbortSignal
-): AsyncGenerator<Entry | ClosedEntry, void, undefined> {
-  for (let next = from; ; ) {
-    const loose = await readEntry(store, chain, next, signal)
-    const found = loose === undefined ? await sealedFrom(store, chain, next, signal) : [loose]
-    if (found.length === 0) return
-    for (const entry of found) {
-      yield entry
-      if (entry.type === 'closed') return
-      next = entry.to
-    }
-  }
-}
-
-/**
- * The entries of a segment from an offset on where none lies loose; none at the log's end, which the head then confirms.
- */
-async function sealedFrom(
-  store: Store,
-  chain: ChainId,
-  next: number,
-  signal: AbortSignal
-): Promise<readonly Entry[]> {
-  const content = await store.read(headPath(chain), signal)
-  const head = content && parseHead(content)
-  if (head === undefined || head.to <= next) return []
-  const name = (await listSegments(store, chain, signal)).find(({ from, to }) => from <= next && next < to)
-  const segment = name && (await readSegment(store, chain, name, signal))
-  const entries = segment?.entries.filter(({ from }) => from >= next) ?? []
-  if (entries[0]?.from === next) return entries
-  throw new Fault('hive-log-gap', `${chainPrefix(chain)}: no entry begins at ${next}`, { retryable: true })
 }

@@ -1,28 +1,10 @@
 import { preparedFile } from '../store/commit.ts'
-import type { ClosedEntry, Entry, EntryFile } from '../store/entry.ts'
-import { parseHead } from '../store/entry.ts'
-import {
-  type ChainId,
-  chainName,
-  chainPrefix,
-  entryPath,
-  headPath,
-  parseLogPath,
-  sinkLogPrefix
-} from '../store/names.ts'
+import { type ClosedEntry, type Entry, type EntryFile, parseHead } from '../store/entry.ts'
+import { type ChainId, chainPrefix, entryPath, headPath, parseLogPath } from '../store/names.ts'
 import { inParallel } from '../store/parallel.ts'
-import { readGenesis, readRepaired } from '../store/records.ts'
+import { readRepaired } from '../store/records.ts'
 import { readSealed } from '../store/segments.ts'
 import type { Store } from '../store/store.ts'
-
-/** A chain of a sink's log that has a beginning. */
-export interface FoundChain {
-  /** `chainName(id)`: its row in the warehouse. */
-  readonly chain: string
-  readonly id: ChainId
-  /** First offset that it covers. */
-  readonly start: number
-}
 
 /** A range that may be loaded: its files are published, and their bytes are told. */
 export interface LoadableEntry {
@@ -55,38 +37,6 @@ export interface Survey {
 
 /** Requests to the store that run at once. */
 const PARALLEL = 8
-
-/**
- * The chains of a sink. One listing request per chain: after the first name of a chain's directory the listing goes on
- * behind it, so entries are not paged through. A chain without a genesis does not exist yet.
- */
-export async function discoverChains(store: Store, sink: string, signal: AbortSignal): Promise<FoundChain[]> {
-  const ids: ChainId[] = []
-  for (let startAfter: string | undefined = ''; startAfter !== undefined; ) {
-    const id = await firstChainAfter(store, sink, startAfter, signal)
-    if (id !== undefined) ids.push(id)
-    startAfter = id === undefined ? undefined : `${chainPrefix(id)}~` // greater than every name in there
-  }
-  const found = await inParallel(ids, PARALLEL, async (id) => {
-    const genesis = await readGenesis(store, id, signal)
-    return genesis === undefined ? [] : [{ chain: chainName(id), id, start: genesis.start }]
-  })
-  return found.flat()
-}
-
-async function firstChainAfter(
-  store: Store,
-  sink: string,
-  startAfter: string,
-  signal: AbortSignal
-): Promise<ChainId | undefined> {
-  const options = startAfter === '' ? {} : { startAfter }
-  for await (const { path } of store.list(sinkLogPrefix(sink), options, signal)) {
-    const parsed = parseLogPath(path)
-    if (parsed !== undefined) return parsed.chain
-  }
-  return undefined
-}
 
 /**
  * Reads at most `limit` loadable entries from `position` on. An entry is loadable when its successor exists, because

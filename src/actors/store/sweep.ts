@@ -1,5 +1,5 @@
-import { discoverChains } from '../redshift/log.ts'
 import { readEnd } from './chain.ts'
+import { discoverChains } from './discover.ts'
 import type { Genesis } from './entry.ts'
 import {
   type ChainId,

@@ -1,7 +1,6 @@
 import { type HiveTable, hiveTable } from '../../../src/actors/hive/table.ts'
-import { type Entry, serialize } from '../../../src/actors/store/entry.ts'
-import { type ChainId, chainName, entryPath, genesisPath, headPath } from '../../../src/actors/store/names.ts'
-import type { Store } from '../../../src/actors/store/store.ts'
+import type { Entry } from '../../../src/actors/store/entry.ts'
+import { type ChainId, chainName } from '../../../src/actors/store/names.ts'
 
 /** Hourly partitions of topic `hybrid` of sink `test.raw`. */
 export const hourly: HiveTable = hiveTable({
@@ -32,30 +31,4 @@ export function publishedEntry(chain: ChainId, from: number, hours: readonly num
     ...{ leaderEpoch: 0, schema: 's', config: 'c', encoder: 'e', nonce },
     ...{ committedAt: new Date(0).toISOString(), files }
   }
-}
-
-const { signal } = new AbortController()
-
-export async function writeGenesis(store: Store, chain: ChainId, start: number): Promise<void> {
-  const { topic, topicId, partition } = chain
-  const genesis = serialize({
-    ...({ version: 1, type: 'genesis', chain: chainName(chain), start, reason: 'earliest' } as const),
-    ...{ clusterId: '', topicId, topic, partition, createdAt: new Date(0).toISOString() }
-  })
-  await store.replace(genesisPath(chain), genesis, signal)
-}
-
-export async function writeEntry(store: Store, chain: ChainId, entry: Entry): Promise<void> {
-  await store.replace(entryPath(chain, entry.from), serialize(entry), signal)
-  const { from, to, nonce } = entry
-  const head = { version: 1, type: 'head', from, to, nonce, publishedAt: new Date(0).toISOString() } as const
-  await store.replace(headPath(chain), serialize(head), signal)
-}
-
-export async function writeClosed(store: Store, chain: ChainId, from: number, closed: number): Promise<void> {
-  const record = {
-    ...({ version: 1, type: 'closed', chain: chainName(chain), from, closed } as const),
-    ...{ nonce: '1', committedAt: new Date(0).toISOString() }
-  }
-  await store.replace(entryPath(chain, from), serialize(record), signal)
 }

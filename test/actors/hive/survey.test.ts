@@ -1,11 +1,11 @@
 import { beforeEach, expect, test } from 'vitest'
 import { readBookmark, writeBookmark } from '../../../src/actors/hive/bookmark.ts'
 import { type LogPiece, readPiece } from '../../../src/actors/hive/survey.ts'
-import { serialize } from '../../../src/actors/store/entry.ts'
-import { chainName, entryPath, segmentPath } from '../../../src/actors/store/names.ts'
+import { entryPath } from '../../../src/actors/store/names.ts'
 import { chainOf } from '../../support/chain-fixtures.ts'
+import { writeClosed, writeEntry, writeGenesis, writeSegment } from '../../support/log-records.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
-import { hourly, publishedEntry, writeClosed, writeEntry, writeGenesis } from './hive-fixtures.ts'
+import { hourly, publishedEntry } from './hive-fixtures.ts'
 
 const chain = chainOf()
 const next = { ...chain, generation: 2 }
@@ -63,17 +63,8 @@ test('sealed entries are read from their segment; a hole in the log is told', as
   await write(chain, 0, [[1], [2], [3]])
   const entries = [publishedEntry(chain, 0, [1]), publishedEntry(chain, 10, [2])]
   for (const { from } of entries) await store.remove(entryPath(chain, from), signal)
-  await expect(read()).rejects.toMatchObject({ code: 'hive-log-gap', retryable: true })
-  const segment = {
-    version: 1,
-    type: 'segment',
-    chain: chainName(chain),
-    from: 0,
-    to: 20,
-    sealedAt: instant,
-    entries
-  } as const
-  await store.replace(segmentPath(chain, 0, 20), serialize(segment), signal)
+  await expect(read()).rejects.toMatchObject({ code: 'log-gap', retryable: true })
+  await writeSegment(store, chain, entries)
   const all = await read()
   expect([hoursOf(all), all.position, all.isEnd]).toEqual([
     ['01', '02', '03'],
@@ -82,8 +73,6 @@ test('sealed entries are read from their segment; a hole in the log is told', as
   ])
   expect(hoursOf(await read({ generation: 1, next: 10 }))).toEqual(['02', '03'])
 })
-
-const instant = new Date(0).toISOString()
 
 test('a bookmark counts for its table alone, and one that cannot be read for none', async () => {
   const position = { generation: 3, next: 70 }

@@ -1,37 +1,13 @@
 import { expect, test } from 'vitest'
-import { discoverChains, surveyChain } from '../../../src/actors/redshift/log.ts'
+import { surveyChain } from '../../../src/actors/redshift/log.ts'
 import { publishEntry, writeHead } from '../../../src/actors/store/commit.ts'
-import {
-  type ClosedEntry,
-  type Entry,
-  instantOf,
-  logVersion,
-  serialize
-} from '../../../src/actors/store/entry.ts'
-import {
-  type ChainId,
-  chainName,
-  entryPath,
-  genesisPath,
-  topicIdPath
-} from '../../../src/actors/store/names.ts'
+import { type Entry, serialize } from '../../../src/actors/store/entry.ts'
+import { type ChainId, entryPath } from '../../../src/actors/store/names.ts'
 import { chainOf, preparedEntry } from '../../support/chain-fixtures.ts'
+import { writeClosed, writeGenesis } from '../../support/log-records.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 
 const { signal } = new AbortController()
-
-async function begin(store: MemoryStore, chain: ChainId, start = 0): Promise<void> {
-  const { topicId, topic, partition } = chain
-  const genesis = {
-    version: logVersion,
-    type: 'genesis',
-    chain: chainName(chain),
-    start,
-    reason: 'earliest'
-  } as const
-  const record = { ...genesis, clusterId: 'c', topicId, topic, partition, createdAt: instantOf(0) }
-  await store.create(genesisPath(chain), serialize(record), signal)
-}
 
 /** Commits `[from, to)`, and publishes it as far as asked. */
 async function commit(
@@ -47,52 +23,14 @@ async function commit(
   return entry
 }
 
-async function close(store: MemoryStore, chain: ChainId, from: number): Promise<void> {
-  const record: ClosedEntry = {
-    version: logVersion,
-    type: 'closed',
-    chain: chainName(chain),
-    from,
-    closed: 2,
-    nonce: 'c',
-    committedAt: instantOf(0)
-  }
-  await store.create(entryPath(chain, from), serialize(record), signal)
-}
-
 const survey = (store: MemoryStore, position: number, limit = 3) =>
   surveyChain(store, { id: chainOf(), position, limit }, signal)
 
 const ranges = (found: Awaited<ReturnType<typeof survey>>) => found.entries.map(({ from, to }) => [from, to])
 
-test('chains are found by one listing request each, whatever the length of their logs', async () => {
-  const store = new MemoryStore()
-  const chains = [
-    chainOf(0),
-    chainOf(1),
-    chainOf(12),
-    { ...chainOf(0), generation: 2 },
-    { ...chainOf(0), topic: 'ü+/' }
-  ]
-  for (const chain of chains) {
-    await begin(store, chain, 7)
-    for (let from = 7; from < 100; from += 10) await commit(store, chain, from, 'headed')
-  }
-  await commit(store, { ...chainOf(3), topic: 'no-genesis' }, 0, 'headed')
-  await begin(store, { ...chainOf(0), sink: 'test.raw2' })
-  await store.create(topicIdPath('test.raw', 'hybrid'), Buffer.from('{}'), signal)
-  store.calls.length = 0
-  const found = await discoverChains(store, 'test.raw', signal)
-  const names = chains.map(chainName)
-  expect(found.map(({ chain }) => chain).sort()).toEqual(names.sort())
-  expect(found.every(({ id, chain, start }) => start === 7 && chainName(id) === chain)).toBe(true)
-  expect(store.calls.filter((call) => call.startsWith('list'))).toHaveLength(chains.length + 2)
-  expect(await discoverChains(new MemoryStore(), 'test.raw', signal)).toEqual([])
-})
-
 test('an entry with a successor is loadable; the last one when the store shows its files', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   expect(await survey(store, 0)).toEqual({ entries: [], end: 0, next: { type: 'end' } })
   await commit(store, chainOf(), 0, 'headed')
   const last = await commit(store, chainOf(), 10, 'prepared')
@@ -115,7 +53,7 @@ test('an entry with a successor is loadable; the last one when the store shows i
 
 test('a batch is bounded, and says that there is more', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   for (let from = 0; from < 50; from += 10) await commit(store, chainOf(), from, 'headed')
   const first = await survey(store, 0)
   expect(ranges(first)).toEqual([
@@ -129,7 +67,7 @@ test('a batch is bounded, and says that there is more', async () => {
 
 test('dead letters are confirmed but not loaded, and an entry without files is an entry', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   const entry = await preparedEntry(store, chainOf(), { from: 0, to: 10, nonce: 'd' }, signal)
   const dead: Entry = {
     ...entry,
@@ -160,9 +98,9 @@ test('dead letters are confirmed but not loaded, and an entry without files is a
 
 test('the end of a generation is told after its last entry is loaded', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   const last = await commit(store, chainOf(), 0, 'prepared')
-  await close(store, chainOf(), 10)
+  await writeClosed(store, chainOf(), 10, 2)
   expect(await survey(store, 0)).toMatchObject({ entries: [], next: { type: 'unpublished' } })
   await publishEntry(store, last, signal)
   expect(await survey(store, 0)).toMatchObject({
@@ -174,7 +112,7 @@ test('the end of a generation is told after its last entry is loaded', async () 
 
 test('offsets that the log no longer has are a loss with an exact range', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   for (let from = 0; from < 40; from += 10) await commit(store, chainOf(), from, 'headed')
   for (const from of [0, 10]) await store.remove(entryPath(chainOf(), from), signal)
   expect(await survey(store, 0)).toEqual({ entries: [], end: 40, next: { type: 'lost', from: 0, to: 20 } })
@@ -184,7 +122,7 @@ test('offsets that the log no longer has are a loss with an exact range', async 
 
 test('an entry committed between two reads is no loss', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   const read = store.read.bind(store)
   store.read = async (path, abort) => {
     const content = await read(path, abort)
@@ -196,7 +134,7 @@ test('an entry committed between two reads is no loss', async () => {
 
 test('another file at the path does not confirm an entry', async () => {
   const store = new MemoryStore()
-  await begin(store, chainOf())
+  await writeGenesis(store, chainOf(), 0)
   const { files } = await commit(store, chainOf(), 0, 'prepared')
   const [file] = files
   const other = Buffer.alloc(file?.bytes ?? 0)
