@@ -1,6 +1,7 @@
 import type { Mutation } from './mutation.ts'
 
 const chart = (title: string) => ({ file: 'test/machines/shard.test.ts', title })
+const rules = (title: string) => ({ file: 'test/machines/shard-rules.test.ts', title })
 const membership = (title: string) => ({ file: 'test/actors/kafka/membership.test.ts', title })
 
 /** Defects of groups, transactions and positions. */
@@ -60,19 +61,19 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
     file: 'src/machines/ledger.ts',
     find: 'if (position.next < spec.logStart)',
     replace: 'if (position.next < 0)',
-    test: chart('a position below the start of the source log, or of another topic, stops its partition')
+    test: rules('a position below the start of the source log, or of another topic, stops its partition')
   },
   'topic ids not compared': {
     file: 'src/machines/ledger.ts',
     find: 'before === undefined || now === undefined || before === now',
     replace: 'before !== now || before === now',
-    test: chart('a position below the start of the source log, or of another topic, stops its partition')
+    test: rules('a position below the start of the source log, or of another topic, stops its partition')
   },
   'copied under the id of a topic that came later': {
     file: 'src/machines/ledger.ts',
     find: '{ ...next, spec: { ...spec, sourceId, targetId } },',
     replace: '{ ...next, spec },',
-    test: chart(
+    test: rules(
       'what was copied of a topic is committed under its own id, although another has taken its place'
     )
   },
@@ -80,7 +81,7 @@ export const ofMirrors: Readonly<Record<string, Mutation>> = {
     file: 'src/machines/ledger.ts',
     find: "stop.standing === 'data-loss' && policies.dataLoss === 'skip'",
     replace: "stop.standing === 'data-loss'",
-    test: chart(
+    test: rules(
       'rules let a partition go on behind what is lost, or from the start of a new topic, and the jump is told'
     )
   },
