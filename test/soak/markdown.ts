@@ -1,13 +1,30 @@
 import { cpus, totalmem } from 'node:os'
 import type { Done } from './torture.ts'
 
+/** What every soak says of itself. */
+export interface SoakFacts {
+  readonly command: string
+  /** What was tortured, in words. */
+  readonly program: string
+  readonly seed: number
+  readonly startedAt: Date
+  readonly minutes: number
+  readonly disturbances: readonly Done[]
+}
+
 /** One line of a table in Markdown. */
 export function line(cells: readonly (string | number)[]): string {
   return `| ${cells.join(' | ')} |`
 }
 
+/** How a run was started, when, for how long, and on what machine: two lines, the second one to go on. */
+export function origin({ command, seed, startedAt, minutes }: SoakFacts): string {
+  const date = startedAt.toISOString().slice(0, 10)
+  return `\`${command}\` with seed ${seed}, ${date}, ${minutes.toFixed(0)} minutes,\n${machine()} shared with all services.`
+}
+
 /** The machine, as far as it bears on a result. */
-export function machine(): string {
+function machine(): string {
   return `${cpus().length} cores and ${Math.round(totalmem() / 2 ** 30)} GiB`
 }
 

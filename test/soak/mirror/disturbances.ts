@@ -3,50 +3,18 @@ import type { KafkaNode } from '../../real/kafka.ts'
 import { kafkajs } from '../../real/kafka-mirror.ts'
 import type { ProxyRule } from '../../tools/proxy.ts'
 import { choose, type Disturbance, hasMet } from '../torture.ts'
-import { type MirrorPair, SESSION_MS } from './pair.ts'
-import type { MirrorWorker } from './worker.ts'
+import type { SoakWorker } from '../worker.ts'
+import { killWorker, zombie } from '../workers.ts'
+import type { MirrorPair } from './pair.ts'
 
 type MirrorDisturbance = Disturbance<MirrorPair>
 
-const IN_FLIGHT_MS_MAX = 1_500
 const DOWN_MS = { min: 300, max: 4_000 }
-
-/** Sometimes both at once: then nobody is left in the group. */
-const killWorker: MirrorDisturbance = {
-  name: 'kill -9 of a worker',
-  times: 200,
-  run: async (pair, random) => {
-    await delay(random() * IN_FLIGHT_MS_MAX)
-    const met = await pair.isBusy()
-    const victims = random() < 0.2 ? pair.workers : [choose(pair.workers, random)]
-    await Promise.all(victims.map((worker) => worker.killAndStart()))
-    const what = victims.map(({ name }) => name).join(' and ')
-    return { met, recoveredMs: await pair.flowing(`kill of ${what}`), what }
-  }
-}
-
-/** It stands still until another worker has its shards, and then wakes and believes that it still owns them. */
-const zombie: MirrorDisturbance = {
-  name: 'SIGSTOP until another worker has taken over, then SIGCONT',
-  times: 40,
-  run: async (pair, random) => {
-    await delay(random() * IN_FLIGHT_MS_MAX)
-    const met = await pair.isBusy()
-    const victim = choose(pair.workers, random)
-    victim.signal('SIGSTOP')
-    await delay(SESSION_MS + 500 + random() * 2_000)
-    const taken = await pair.flowing(`worker ${victim.name} stands still`)
-    victim.signal('SIGCONT')
-    await rejoined(victim)
-    const recoveredMs = await pair.flowing(`worker ${victim.name} woke`)
-    return { met, recoveredMs, what: `${victim.name}, taken over within ${Math.round(taken)} ms` }
-  }
-}
 
 const REJOIN_MS_MAX = 60_000
 
 /** Resolves when the worker's mirrors have shards again. */
-async function rejoined(worker: MirrorWorker): Promise<void> {
+async function rejoined(worker: SoakWorker): Promise<void> {
   for (const deadline = Date.now() + REJOIN_MS_MAX; ; await delay(100)) {
     const state = await worker.state()
     if (state?.unready.length === 0) return
@@ -185,7 +153,7 @@ function toRequests(name: string, fault: (random: () => number) => ProxyRule['fa
 
 export const disturbances: readonly MirrorDisturbance[] = [
   killWorker,
-  zombie,
+  zombie(40, rejoined),
   killNode,
   restartNode,
   freezeNode,

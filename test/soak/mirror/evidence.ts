@@ -1,15 +1,8 @@
-import { line, machine, tableOfDisturbances } from '../markdown.ts'
-import type { Done } from '../torture.ts'
+import { line, origin, type SoakFacts, tableOfDisturbances } from '../markdown.ts'
 import type { TopicVerdict } from './pair.ts'
 
 /** What a soak of mirrors was and found. */
-export interface MirrorSoakRun {
-  readonly command: string
-  readonly program: string
-  readonly seed: number
-  readonly startedAt: Date
-  readonly minutes: number
-  readonly disturbances: readonly Done[]
+export interface MirrorSoakRun extends SoakFacts {
   readonly verdict: Readonly<Record<string, TopicVerdict>>
   /** Of the workers, ended in order after it all. */
   readonly exits: readonly number[]
@@ -29,8 +22,7 @@ export function report(run: MirrorSoakRun): string {
   return [
     '# Soak: mirrors under kills, zombies and faults',
     '',
-    `\`${run.command}\` with seed ${run.seed}, ${run.startedAt.toISOString().slice(0, 10)}, ${run.minutes.toFixed(0)} minutes,`,
-    `${machine()} shared with all services. Two workers (${run.program}) in one group, each with a mirror from three brokers`,
+    `${origin(run)} Two workers (${run.program}) in one group, each with a mirror from three brokers`,
     'of Apache Kafka 4.1.1 to a single one and another the other way, while plain producers of each codec and transactional',
     'ones with every third transaction aborted wrote records of all sizes.',
     '',

@@ -1,22 +1,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from '../../../src/actors/kafka/cluster.ts'
 import { tp } from '../../../src/actors/kafka/topic-partition.ts'
 import { type KafkaCluster, type RealKafka, startKafka, startKafkaCluster } from '../../real/kafka.ts'
 import { createTopics, kafkajs } from '../../real/kafka-mirror.ts'
 import { pythonTool } from '../../tools/python.ts'
 import { freePort } from '../../tools/service.ts'
-import { questioner } from './questioner.ts'
-import { MirrorWorker } from './worker.ts'
+import { questioner } from '../questioner.ts'
+import { SoakWorker } from '../worker.ts'
+import { caughtUp, PATIENCE_MS, SESSION_MS, type WorkerGroup } from '../workers.ts'
 
 const PARTITIONS = 4
-/** The least that Kafka's brokers allow by default. */
-export const SESSION_MS = 6_000
-/** Far longer than any recovery may take; what takes longer is wedged. */
-const PATIENCE_MS = 180_000
-
 /** Longer than any run. */
 const LOAD_MS_MAX = 6 * 3_600_000
 
@@ -36,10 +31,10 @@ export interface TopicVerdict {
  * Two workers in one group, each mirroring one topic from three brokers to one and another the other way, while records
  * of every kind come in: everything that mirrors can meet, without what other roles add.
  */
-export class MirrorPair {
+export class MirrorPair implements WorkerGroup {
   readonly many: KafkaCluster
   readonly one: RealKafka
-  readonly workers: readonly MirrorWorker[]
+  readonly workers: readonly SoakWorker[]
   readonly #directory: string
   readonly #clusters: Record<'many' | 'one', Cluster>
   readonly #enough: string
@@ -50,7 +45,7 @@ export class MirrorPair {
   private constructor(
     directory: string,
     clusters: { readonly many: KafkaCluster; readonly one: RealKafka },
-    workers: readonly MirrorWorker[],
+    workers: readonly SoakWorker[],
     load: { readonly rate: number; readonly seed: number }
   ) {
     this.#directory = directory
@@ -82,13 +77,13 @@ export class MirrorPair {
       ]
       await createTopics(kafkajs(many.direct), topic('out', 3))
       await createTopics(kafkajs(one.direct), topic('in', 1))
-      const workers: MirrorWorker[] = []
+      const workers: SoakWorker[] = []
       for (const name of ['a', 'b']) {
         const place = join(directory, name)
         mkdirSync(place)
         const config = configOf({ many, one }, place, await freePort())
         writeFileSync(join(place, 'causeway.toml'), config)
-        workers.push(new MirrorWorker(name, program, join(place, 'causeway.toml')))
+        workers.push(new SoakWorker(name, program, join(place, 'causeway.toml'), 'mirror'))
       }
       const pair = new MirrorPair(directory, { many, one }, workers, { rate, seed })
       await pair.flowing('the start')
@@ -102,23 +97,14 @@ export class MirrorPair {
   /** Milliseconds until everything that can be read of the sources now is copied and committed. */
   async flowing(what: string): Promise<number> {
     if (this.#feedFault !== undefined) throw this.#feedFault
-    const from = performance.now()
     const ends = await this.#ends()
-    let late: readonly string[] = []
-    for (;;) {
+    return await caughtUp(this.workers, what, async () => {
       const positions = await this.#positions()
-      late = [...ends].flatMap(([key, end]) => {
+      return [...ends].flatMap(([key, end]) => {
         const position = positions.get(key) ?? -1
         return position >= end ? [] : [`${key} at ${position} and not at ${end}`]
       })
-      if (late.length === 0) return performance.now() - from
-      this.#expectRunning(what)
-      if (performance.now() - from > PATIENCE_MS) {
-        const said = this.workers.map((worker) => worker.said()).join('\n\n')
-        throw new Error(`${what}: stuck: ${late.join('; ')}\n${said}`)
-      }
-      await delay(50)
-    }
+    })
   }
 
   /** Whether some record is on its way now. */
@@ -204,13 +190,6 @@ export class MirrorPair {
       }
     }
     return positions
-  }
-
-  #expectRunning(what: string): void {
-    for (const worker of this.workers) {
-      if (!worker.isRunning)
-        throw new Error(`${what}: worker ${worker.name} ended by itself:\n${worker.said()}`)
-    }
   }
 }
 

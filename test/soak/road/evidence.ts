@@ -1,15 +1,8 @@
 import type { RoadVerdict } from '../../e2e/check-road.ts'
-import { line, machine, tableOfDisturbances } from '../markdown.ts'
-import type { Done } from '../torture.ts'
+import { line, origin, type SoakFacts, tableOfDisturbances } from '../markdown.ts'
 
 /** What a soak run was and found. */
-export interface SoakRun {
-  readonly command: string
-  readonly program: string
-  readonly seed: number
-  readonly startedAt: Date
-  readonly minutes: number
-  readonly disturbances: readonly Done[]
+export interface SoakRun extends SoakFacts {
   readonly events: number
   readonly exit: number | null
   readonly verdict: RoadVerdict
@@ -34,8 +27,7 @@ export function report(run: SoakRun): string {
   return [
     '# Soak: kills and faults on real services',
     '',
-    `\`${run.command}\` with seed ${run.seed}, ${run.startedAt.toISOString().slice(0, 10)}, ${run.minutes.toFixed(0)} minutes, `,
-    `${machine()} shared with all services. One worker with all five roles `,
+    `${origin(run)} One worker with all five roles `,
     `(${run.program}) between Apache Kafka 4.1.1 twice, HDFS 3.4.3, MinIO and PostgreSQL 18, while events came in.`,
     '',
     '## Disturbances',

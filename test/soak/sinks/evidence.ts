@@ -1,15 +1,8 @@
-import { line, machine, tableOfDisturbances } from '../markdown.ts'
-import type { Done } from '../torture.ts'
+import { line, origin, type SoakFacts, tableOfDisturbances } from '../markdown.ts'
 import type { SinkVerdict } from './verdict.ts'
 
 /** What a soak of sinks was and found. */
-export interface SinkSoakRun {
-  readonly command: string
-  readonly program: string
-  readonly seed: number
-  readonly startedAt: Date
-  readonly minutes: number
-  readonly disturbances: readonly Done[]
+export interface SinkSoakRun extends SoakFacts {
   readonly verdict: Readonly<Record<string, SinkVerdict>>
   /** Visible files that were not whole when somebody looked, after each disturbance. */
   readonly broken: number
@@ -31,8 +24,7 @@ export function report(run: SinkSoakRun): string {
   return [
     '# Soak: sinks under kills and zombies',
     '',
-    `\`${run.command}\` with seed ${run.seed}, ${run.startedAt.toISOString().slice(0, 10)}, ${run.minutes.toFixed(0)} minutes,`,
-    `${machine()} shared with all services. Two workers (${run.program}) in one group, each with a sink from Apache Kafka`,
+    `${origin(run)} Two workers (${run.program}) in one group, each with a sink from Apache Kafka`,
     '4.1.1 into HDFS 3.4.3 and one into MinIO, while a transactional producer wrote tweets, every fifth transaction aborted',
     'and some values no tweets.',
     '',

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { HdfsStore } from '../../../src/actors/hdfs/store.ts'
 import type { Cluster } from '../../../src/actors/kafka/cluster.ts'
 import { S3Store } from '../../../src/actors/s3/store.ts'
@@ -13,15 +12,12 @@ import { createTopics, kafkajs } from '../../real/kafka-mirror.ts'
 import { startMinio } from '../../real/minio.ts'
 import type { RealS3 } from '../../real/s3.ts'
 import { freePort } from '../../tools/service.ts'
-import { questioner } from '../mirror/questioner.ts'
-import { MirrorWorker } from '../mirror/worker.ts'
+import { questioner } from '../questioner.ts'
+import { SoakWorker } from '../worker.ts'
+import { caughtUp, PATIENCE_MS, SESSION_MS, type WorkerGroup } from '../workers.ts'
 import { PARTITIONS, TOPIC, TweetFeed } from './feed.ts'
 import { brokenFiles, judgeStore, type SinkVerdict } from './verdict.ts'
 
-/** The least that Kafka's brokers allow by default. */
-export const SESSION_MS = 6_000
-/** Far longer than any recovery may take; what takes longer is wedged. */
-const PATIENCE_MS = 180_000
 const USER = 'causeway'
 const ROLES = ['hdfs-sink', 's3-sink'] as const
 
@@ -32,8 +28,8 @@ interface Services {
 }
 
 /** Two workers in one group, each with a sink into HDFS and one into S3, while tweets come in. */
-export class SinkPair {
-  readonly workers: readonly MirrorWorker[]
+export class SinkPair implements WorkerGroup {
+  readonly workers: readonly SoakWorker[]
   /** Visible files that were not whole when somebody looked. */
   broken = 0
   readonly #directory: string
@@ -45,7 +41,7 @@ export class SinkPair {
   private constructor(
     directory: string,
     services: Services,
-    workers: readonly MirrorWorker[],
+    workers: readonly SoakWorker[],
     load: { readonly rate: number; readonly random: () => number }
   ) {
     this.#directory = directory
@@ -97,22 +93,8 @@ export class SinkPair {
 
   /** Milliseconds until everything that can be read of the source now is published in both stores. */
   async flowing(what: string): Promise<number> {
-    const from = performance.now()
     const ends = await this.#ends()
-    for (;;) {
-      const late = await this.#late(ends)
-      if (late.length === 0) break
-      for (const worker of this.workers) {
-        if (!worker.isRunning)
-          throw new Error(`${what}: worker ${worker.name} ended by itself:\n${worker.said()}`)
-      }
-      if (performance.now() - from > PATIENCE_MS) {
-        const said = this.workers.map((worker) => worker.said()).join('\n\n')
-        throw new Error(`${what}: stuck: ${late.join('; ')}\n${said}`)
-      }
-      await delay(50)
-    }
-    const tookMs = performance.now() - from
+    const tookMs = await caughtUp(this.workers, what, () => this.#late(ends))
     for (const store of this.#lakes())
       this.broken += await brokenFiles(store, AbortSignal.timeout(PATIENCE_MS))
     return tookMs
@@ -184,7 +166,7 @@ export class SinkPair {
 async function startWorker(
   name: string,
   { directory, program, services }: { directory: string; program: readonly string[]; services: Services }
-): Promise<MirrorWorker> {
+): Promise<SoakWorker> {
   const place = join(directory, name)
   mkdirSync(place)
   const { kafka, hdfs, s3 } = services
@@ -202,5 +184,5 @@ async function startWorker(
     `access_key_id = "\${file:${place}/id}"\nsecret_access_key = "\${file:${place}/secret}"`
   ]
   writeFileSync(join(place, 'causeway.toml'), `${lines.join('\n')}\n`)
-  return new MirrorWorker(name, program, join(place, 'causeway.toml'), ROLES.join())
+  return new SoakWorker(name, program, join(place, 'causeway.toml'), ROLES.join())
 }

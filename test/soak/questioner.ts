@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { Cluster } from '../../../src/actors/kafka/cluster.ts'
+import { Cluster } from '../../src/actors/kafka/cluster.ts'
 
 /** Asks brokers for what kafkajs' admin cannot: last stable offsets. */
 export function questioner(name: string, brokers: readonly string[]): Cluster {

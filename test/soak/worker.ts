@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { CausewayProcess } from '../../support/causeway-process.ts'
-import { fetchState, type WorkerState } from '../../support/worker-state.ts'
+import { CausewayProcess } from '../support/causeway-process.ts'
+import { fetchState, type WorkerState } from '../support/worker-state.ts'
 
-/** A worker with mirrors, or with other roles, that dies and comes back, on one config and data directory. */
-export class MirrorWorker {
+/** A worker that dies and comes back, on one config and data directory. */
+export class SoakWorker {
   readonly name: string
   readonly #program: readonly string[]
   readonly #config: string
@@ -12,7 +12,8 @@ export class MirrorWorker {
   #process: CausewayProcess
   #stands = false
 
-  constructor(name: string, program: readonly string[], config: string, roles = 'mirror') {
+  /** @param roles as `--role` takes them */
+  constructor(name: string, program: readonly string[], config: string, roles: string) {
     this.name = name
     this.#program = program
     this.#config = config
