@@ -3,14 +3,14 @@
  *
  * Prints a line per run, writes `bench/results/mirror.md`, and ends with a line of JSON: the ratios that matter.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { kafkaLibraries } from '../test/real/kafka.ts'
 import { pythonPackages } from '../test/tools/python.ts'
+import { calledAs, notHere, publish } from './lib/report.ts'
 import { Clusters } from './mirror/clusters.ts'
 import { ratiosOf } from './mirror/figures.ts'
-import { page } from './mirror/report.ts'
+import { mirrorPage } from './mirror/report.ts'
 import { Session } from './mirror/session.ts'
 import { causeway } from './mirror/systems/causeway.ts'
 import { franzGo } from './mirror/systems/franz-go.ts'
@@ -65,28 +65,11 @@ try {
   await clusters.stop()
 }
 const { measured } = session
-const missing = systems
-  .filter(({ isHere }) => !isHere)
-  .map(({ title }) => `${title}: cannot be had on this machine`)
-const report = page({
-  measured,
-  systems: here,
-  workloads: topics,
-  command: [
-    'npm run bench:mirror',
-    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])
-  ].join(' '),
-  startedAt,
+const report = mirrorPage({
+  ...{ measured, systems: here, workloads: topics, startedAt, isQuick },
+  command: calledAs('bench:mirror'),
   minutes: (Date.now() - startedAt.getTime()) / 60_000,
-  isQuick,
-  faults: [...missing, ...session.faults]
+  faults: [...notHere(systems), ...session.faults]
 })
-mkdirSync(dirname(options.out), { recursive: true })
-writeFileSync(options.out, report)
-console.log(report)
-const rounded = Object.entries(ratiosOf(measured)).map(([name, value]) => [
-  name,
-  value && Number(value.toFixed(2))
-])
-console.log(JSON.stringify(Object.fromEntries(rounded)))
+publish(options.out, report, ratiosOf(measured))
 process.exit(session.faults.length === 0 ? 0 : 1)

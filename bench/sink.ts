@@ -3,16 +3,17 @@
  *
  * Prints a line per run, writes `bench/results/sink.md`, and ends with a line of JSON: the ratios that matter.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { kafkaLibraries } from '../test/real/kafka.ts'
 import { pythonPackages } from '../test/tools/python.ts'
+import { calledAs, notHere, publish } from './lib/report.ts'
 import { BenchCluster } from './mirror/clusters.ts'
 import { PARTITIONS, TOPIC } from './mirror/workload.ts'
 import { type Codec, type Run, ratiosOf } from './sink/figures.ts'
-import { page } from './sink/report.ts'
+import { sinkPage } from './sink/report.ts'
 import { load, type Outcome, run, type Source, writeLines } from './sink/run.ts'
 import { causeways } from './sink/systems/causeway.ts'
 import { duckdb } from './sink/systems/duckdb.ts'
@@ -53,9 +54,7 @@ const records = options.records ?? (isQuick ? 100_000 : 1_000_000)
 const rounds = options.runs ?? (isQuick ? 1 : 3)
 
 const runs: Run[] = []
-const faults: string[] = systems
-  .filter(({ isHere }) => !isHere)
-  .map(({ title }) => `${title}: cannot be had on this machine`)
+const faults: string[] = [...notHere(systems)]
 const missing = faults.length
 
 await Promise.all([kafkaLibraries(), pythonPackages()])
@@ -69,21 +68,12 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-const report = page({
+const report = sinkPage({
   ...{ runs, systems: here, codecs, records, startedAt, isQuick, faults },
-  command: ['npm run bench:sink', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(
-    ' '
-  ),
+  command: calledAs('bench:sink'),
   minutes: (Date.now() - startedAt.getTime()) / 60_000
 })
-mkdirSync(dirname(options.out), { recursive: true })
-writeFileSync(options.out, report)
-console.log(report)
-const rounded = Object.entries(ratiosOf(runs)).map(([name, value]) => [
-  name,
-  value && Number(value.toFixed(2))
-])
-console.log(JSON.stringify(Object.fromEntries(rounded)))
+publish(options.out, report, ratiosOf(runs))
 process.exit(faults.length === missing ? 0 : 1)
 
 /** One broker and one filled topic, which all programs read in turn, another one being the first each time. */

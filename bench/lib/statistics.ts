@@ -21,3 +21,8 @@ export function spreadText({ median, min, max }: Spread, format: (value: number)
   const [middle, low, high] = [format(median), format(min), format(max)]
   return low === high ? middle : `${middle} (${low}–${high})`
 }
+
+/** One median over the other; `null` where one of the two was not measured. */
+export function over(one: Spread | undefined, other: Spread | undefined): number | null {
+  return one === undefined || other === undefined ? null : one.median / other.median
+}

@@ -1,4 +1,5 @@
-import { type Spread, spreadOf } from '../lib/statistics.ts'
+import type { Ratio } from '../lib/report.ts'
+import { over, type Spread, spreadOf } from '../lib/statistics.ts'
 import type { Latency } from './latency.ts'
 import type { Relayed } from './relay.ts'
 import type { Copy } from './run.ts'
@@ -111,7 +112,7 @@ export const RATIOS = [
     what: 'latency p99 in milliseconds at 5,000 records/s, `commit_interval = "100ms"`',
     atMost: 250
   }
-] as const
+] as const satisfies readonly Ratio[]
 
 /** `null` where one of the two sides was not measured. */
 export function ratiosOf(measured: Measured): Record<RatioName, number | null> {
@@ -141,8 +142,4 @@ export function ratiosOf(measured: Measured): Record<RatioName, number | null> {
 function startOf({ copies }: Measured, system: SystemName): Spread | undefined {
   const mine = copies.filter((one) => one.system === system && one.copy.isVerified)
   return mine.length === 0 ? undefined : spreadOf(mine.map(({ copy }) => copy.startMs))
-}
-
-function over(one: Spread | undefined, other: Spread | undefined): number | null {
-  return one === undefined || other === undefined ? null : one.median / other.median
 }

@@ -1,4 +1,5 @@
-import { type Spread, spreadOf } from '../lib/statistics.ts'
+import type { Ratio } from '../lib/report.ts'
+import { over, type Spread, spreadOf } from '../lib/statistics.ts'
 import type { Outcome } from './run.ts'
 import type { SystemName } from './system.ts'
 
@@ -50,13 +51,6 @@ export function figuresOf(runs: readonly Run[], system: SystemName, codec: Codec
   }
 }
 
-export interface Ratio {
-  readonly name: string
-  readonly what: string
-  readonly atLeast?: number
-  readonly atMost?: number
-}
-
 export const RATIOS = [
   { name: 'cpuVsSparkWarm', what: 'CPU, uncompressed: warm Spark’s over ours', atLeast: 4.5 },
   { name: 'cpuVsSparkCold', what: 'CPU, uncompressed: cold Spark’s over ours', atLeast: 7 },
@@ -82,8 +76,4 @@ export function ratiosOf(runs: readonly Run[]): Record<RatioName, number | null>
     bytesVsPyarrow: ours?.overPyarrow.median ?? null,
     lanes2: of('causeway-2')?.recordsPerSecond.median ?? null
   }
-}
-
-function over(one: Spread | undefined, other: Spread | undefined): number | null {
-  return one === undefined || other === undefined ? null : one.median / other.median
 }
