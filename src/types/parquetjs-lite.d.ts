@@ -151,3 +151,23 @@ declare module 'parquetjs-lite/lib/util.js' {
   const util: { serializeThrift(struct: object): Buffer }
   export default util
 }
+
+/** Its writer, as who knows nothing of Causeway uses it (bench/sink/peers/naive.ts). */
+declare module 'parquetjs-lite' {
+  export interface Field {
+    readonly type: string
+    readonly optional?: boolean
+    readonly compression?: string
+  }
+
+  export interface Writer {
+    appendRow(row: object): Promise<void>
+    close(): Promise<void>
+  }
+
+  const parquet: {
+    readonly ParquetSchema: new (fields: Readonly<Record<string, Field>>) => object
+    readonly ParquetWriter: { openFile(schema: object, path: string): Promise<Writer> }
+  }
+  export default parquet
+}

@@ -6,7 +6,6 @@
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import kafkajs from 'kafkajs'
-// @ts-expect-error It has no types.
 import parquet from 'parquetjs-lite'
 
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs
