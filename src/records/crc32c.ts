@@ -8,12 +8,19 @@
  */
 
 const POLYNOMIAL = 0x82f63b78
+/** The polynomial 1. */
+const ONE = 1 << 31
 
 /** Slicing by 8: `TABLES[256 * k + b]` is the raw CRC of byte `b` followed by `k` zero bytes. */
 const TABLES = buildTables()
 
 /** `POWERS[i]` is x^(8 * 2^i) modulo P. */
 const POWERS = buildPowers()
+
+/** Powers of the lengths last asked for, by their remainder. */
+const KNOWN = 1024
+const knownPowers = new Int32Array(KNOWN)
+const knownLengths = new Float64Array(KNOWN).fill(-1)
 
 /** CRC-32C of `bytes[start, end)`, unsigned. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
@@ -43,24 +50,34 @@ export function rawCrc32c(register: number, bytes: Uint8Array, start: number, en
 }
 
 /**
- * What a raw CRC becomes when `bytesAfter` zero bytes follow: the CRC times x^(8 * bytesAfter). O(log bytesAfter).
- * So `crc32c(a + b) = shiftCrc(crc32c(a), b.length) ^ crc32c(b)`.
+ * What a raw CRC becomes when `bytesAfter` zero bytes follow: the CRC times x^(8 * bytesAfter).
+ * So `crc32c(a + b) = shiftCrc(crc32c(a), b.length) ^ crc32c(b)`. Lengths come again and again: their powers are kept.
  */
 export function shiftCrc(crc: number, bytesAfter: number): number {
-  let shifted = crc
-  for (let bit = 0, rest = bytesAfter; rest > 0; bit++, rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) shifted = multiply(shifted, POWERS[bit]!)
+  const place = bytesAfter % KNOWN
+  if (knownLengths[place] !== bytesAfter) {
+    knownPowers[place] = powerOf(bytesAfter)
+    knownLengths[place] = bytesAfter
   }
-  return shifted >>> 0
+  return multiply(crc, knownPowers[place]!) >>> 0
 }
 
-/** The product of two polynomials modulo P, bits reflected. */
+/** x^(8 * bytes) modulo P, O(log bytes). */
+function powerOf(bytes: number): number {
+  let power = ONE
+  for (let bit = 0, rest = bytes; rest > 0; bit++, rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) power = multiply(power, POWERS[bit]!)
+  }
+  return power
+}
+
+/** The product of two polynomials modulo P, bits reflected; without branches, which nothing could predict. */
 function multiply(a: number, b: number): number {
   let product = 0
   let factor = b
   for (let bit = 31; bit >= 0; bit--) {
-    if ((a >>> bit) & 1) product ^= factor
-    factor = factor & 1 ? (factor >>> 1) ^ POLYNOMIAL : factor >>> 1
+    product ^= factor & -((a >>> bit) & 1)
+    factor = (factor >>> 1) ^ (POLYNOMIAL & -(factor & 1))
   }
   return product
 }

@@ -1,5 +1,6 @@
 import { at, type Codec } from './batch.ts'
 import { compress } from './codecs.ts'
+import { rawCrc32c, shiftCrc } from './crc32c.ts'
 import { type RecordCursor, seal } from './record.ts'
 import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint.ts'
 
@@ -49,6 +50,8 @@ export class Rebatcher {
   #buffer: Buffer
   #end: number = at.records
   #count = 0
+  /** Raw CRC of its records. */
+  #register = 0
   #baseTimestamp = -1
   #maxTimestamp = -1
 
@@ -64,7 +67,8 @@ export class Rebatcher {
     this.#buffer = Buffer.allocUnsafe(at.records + Math.min(this.#limit, expectedBytes + PREFIX_BYTES_MAX))
   }
 
-  add({ buffer, offset, timestamp, bodyStart, bodyEnd }: Rebatchable): void {
+  /** @param register raw CRC of the record's body, where it is known */
+  add({ buffer, offset, timestamp, bodyStart, bodyEnd }: Rebatchable, register?: number): void {
     const bytes = bodyEnd - bodyStart
     const isFull = this.#end + bytes + PREFIX_BYTES_MAX > this.#limit || this.#count >= this.#recordsMax
     if (this.#count > 0 && isFull) this.#finish()
@@ -75,12 +79,14 @@ export class Rebatcher {
     this.#room(bytes + PREFIX_BYTES_MAX)
     const timestampDelta = timestamp - this.#baseTimestamp
     const size = 1 + sizeOfVarlong(timestampDelta) + sizeOfVarint(this.#count) + bytes
-    let position = writeVarint(this.#buffer, size, this.#end)
+    const start = this.#end
+    let position = writeVarint(this.#buffer, size, start)
     this.#buffer[position++] = 0
     position = writeVarlong(this.#buffer, timestampDelta, position)
     position = writeVarint(this.#buffer, this.#count, position)
     buffer.copy(this.#buffer, position, bodyStart, bodyEnd)
     this.#end = position + bytes
+    if (this.#codec === 0) this.#sum(start, position, register)
     this.#count++
     const last = this.#origins.at(-1)
     if (last !== undefined && last.offset + last.count === offset) last.count++
@@ -101,15 +107,26 @@ export class Rebatcher {
       baseTimestamp: this.#baseTimestamp,
       maxTimestamp: this.#maxTimestamp
     }
+    const register = this.#codec === 0 ? this.#register : undefined
     const { batch, codec } = packed(this.#finished(), this.#codec)
     this.#done.push({
-      batch: seal(batch, content, { codec }),
+      batch: seal(batch, content, { codec }, register),
       records: content.count,
       origins: this.#origins
     })
     this.#origins = []
+    this.#register = 0
     this.#end = at.records
     this.#count = 0
+  }
+
+  /** Takes the record in `[start, #end)`, whose body begins at `body`, into the batch's CRC. */
+  #sum(start: number, body: number, register: number | undefined): void {
+    if (register === undefined) this.#register = rawCrc32c(this.#register, this.#buffer, start, this.#end)
+    else {
+      const before = rawCrc32c(this.#register, this.#buffer, start, body)
+      this.#register = shiftCrc(before, this.#end - body) ^ register
+    }
   }
 
   /** A batch that few records filled would keep the memory of many: it gets its own. */

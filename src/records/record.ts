@@ -1,8 +1,8 @@
 import { Fault } from '../errors.ts'
-import { at, bit, type Codec, readHeader, verifyCrc } from './batch.ts'
+import { at, type BatchHeader, bit, type Codec, readHeader, verifyCrc } from './batch.ts'
 import { writeInt64 } from './bytes.ts'
 import { compress, decompress } from './codecs.ts'
-import { crc32c } from './crc32c.ts'
+import { rawCrc32c, shiftCrc } from './crc32c.ts'
 import { forEachMessage } from './message-set.ts'
 import { sizeOfVarint, sizeOfVarlong, VarintReader, writeVarint, writeVarlong } from './varint.ts'
 
@@ -63,6 +63,18 @@ export function forEachRecord(batch: Buffer, visit: (record: RecordCursor) => vo
   if (header.length !== batch.length || !verifyCrc(batch)) {
     throw corrupt(header.baseOffset, 'its CRC-32C does not match')
   }
+  forEachUnverified(batch, header, visit)
+}
+
+/**
+ * As `forEachRecord`, of a batch of format 2 whose CRC was checked before, or goes on with its records
+ * (`registerOfLone`).
+ */
+export function forEachUnverified(
+  batch: Buffer,
+  header: BatchHeader,
+  visit: (record: RecordCursor) => void
+): void {
   const packed = batch.subarray(at.records)
   const buffer = header.codec === 0 ? packed : decompress(header.codec, packed)
   const reader = new VarintReader(buffer)
@@ -234,8 +246,17 @@ export interface BatchContent {
   readonly maxTimestamp: number
 }
 
-/** Writes the header of a batch whose records are in place: base offset 0, CreateTime. */
-export function seal(batch: Buffer, content: BatchContent, options: BatchOptions): Buffer {
+/**
+ * Writes the header of a batch whose records are in place: base offset 0, CreateTime.
+ *
+ * @param register raw CRC of the records, where it is known
+ */
+export function seal(
+  batch: Buffer,
+  content: BatchContent,
+  options: BatchOptions,
+  register = rawCrc32c(0, batch, at.records, batch.length)
+): Buffer {
   writeInt64(batch, 0, at.baseOffset)
   batch.writeInt32BE(batch.length - at.leaderEpoch, at.length)
   batch.writeInt32BE(-1, at.leaderEpoch)
@@ -250,8 +271,19 @@ export function seal(batch: Buffer, content: BatchContent, options: BatchOptions
   batch.writeInt16BE(options.producerEpoch ?? -1, at.producerEpoch)
   batch.writeInt32BE(options.baseSequence ?? -1, at.baseSequence)
   batch.writeInt32BE(content.count, at.count)
-  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc)
+  const header = shiftCrc(rawCrc32c(-1, batch, at.attributes, at.records), batch.length - at.records)
+  batch.writeInt32BE(~(header ^ register), at.crc)
   return batch
+}
+
+/**
+ * The raw CRC of the only record's body in an uncompressed batch of format 2, from the batch's CRC and the few bytes
+ * before the body, whose own bytes are not read. If they are damaged the register is that of what they were: the batch
+ * that they go into fails its CRC as the one that they came from would.
+ */
+export function registerOfLone(batch: Buffer, { bodyStart, bodyEnd }: RecordCursor): number {
+  const before = rawCrc32c(-1, batch, at.attributes, at.records + bodyStart)
+  return ~batch.readInt32BE(at.crc) ^ shiftCrc(before, bodyEnd - bodyStart)
 }
 
 function sizeOfBytes(bytes: Buffer | null): number {

@@ -4,7 +4,14 @@ import { at, bit, type Codec, readHeader, verifyCrc } from '../../src/records/ba
 import { writeInt64 } from '../../src/records/bytes.ts'
 import { crc32c } from '../../src/records/crc32c.ts'
 import { Rebatcher } from '../../src/records/rebatch.ts'
-import { type DecodedRecord, decodeRecords, encodeBatch, forEachRecord } from '../../src/records/record.ts'
+import {
+  type DecodedRecord,
+  decodeRecords,
+  encodeBatch,
+  forEachRecord,
+  forEachUnverified,
+  registerOfLone
+} from '../../src/records/record.ts'
 
 const bytes = fc.option(fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)))
 const record = fc.record({
@@ -46,6 +53,36 @@ test('records of any batches come out as they went in, in order, in whole batche
     }
   )
   fc.assert(property, { seed })
+})
+
+test('of a record alone in its batch the checksum goes on without its bytes being read', () => {
+  const seed = Number(process.env.CAUSEWAY_SEED ?? Date.now() % 1_000_000_000)
+  console.log(`rebatch, alone: CAUSEWAY_SEED=${seed}`)
+  const property = fc.property(fc.array(record, { minLength: 1, maxLength: 6 }), (records) => {
+    const rebatcher = new Rebatcher(0, 1 << 20, 0)
+    for (const [index, one] of records.entries()) {
+      const batch = encodeBatch([one], { codec: 0, producerId: 7, transactional: true })
+      const isRead = index % 2 === 1
+      forEachRecord(batch, (alone) => rebatcher.add(alone, isRead ? undefined : registerOfLone(batch, alone)))
+    }
+    expect(rebatcher.take().map(({ batch }) => batch)).toEqual([encodeBatch(records, { codec: 0 })])
+  })
+  fc.assert(property, { seed })
+})
+
+test.each([
+  ['its value', at.records + 20],
+  ['its timestamp', at.records + 2],
+  ['its batch’s header', at.maxTimestamp]
+])('a record alone in its batch takes damage of %s along, to be seen by the checksum', (_, place) => {
+  const alone = { key: null, value: Buffer.alloc(40), headers: [], timestamp: 1 }
+  const damaged = encodeBatch([alone], { codec: 0 })
+  damaged.writeUInt8(damaged.readUInt8(place) ^ 2, place)
+  const rebatcher = new Rebatcher(0, 1 << 20, 0)
+  forEachUnverified(damaged, readHeader(damaged, 0), (one) =>
+    rebatcher.add(one, registerOfLone(damaged, one))
+  )
+  expect(rebatcher.take().map(({ batch }) => verifyCrc(batch))).toEqual([false])
 })
 
 test('header keys that are no UTF-8 survive byte for byte', () => {

@@ -32,9 +32,10 @@ export class Spread {
     this.#together = options.hashedOver === undefined ? make(1) : undefined
   }
 
-  add(record: RecordCursor): void {
+  /** @param register raw CRC of the record's body, where it is known */
+  add(record: RecordCursor, register?: number): void {
     const rebatcher = this.#together ?? this.#towards(record)
-    rebatcher.add(record)
+    rebatcher.add(record, register)
   }
 
   /** All batches, of each partition in order; it is empty afterwards. */

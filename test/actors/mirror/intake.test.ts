@@ -5,7 +5,7 @@ import type { Intake } from '../../../src/actors/mirror/intake.ts'
 import type { Paths } from '../../../src/actors/mirror/run.ts'
 import type { Expectation } from '../../../src/machines/shard-protocol.ts'
 import { failing } from '../../../src/machines/topic-rules.ts'
-import { at, bit, readHeader } from '../../../src/records/batch.ts'
+import { at, bit, readHeader, verifyCrc } from '../../../src/records/batch.ts'
 import { decodeRecords } from '../../../src/records/record.ts'
 import {
   batchAt,
@@ -163,6 +163,17 @@ test('with care, a large batch is held against its checksum before it goes on', 
     { next: 3, records: 2, skipped: [{ from: 1, until: 2 }] }
   ])
   expect(offsetsIn(careful.unload())).toEqual([0, 2])
+})
+
+test('a damaged record alone in its batch goes on with a checksum that it does not fit; with care it is found', () => {
+  const damaged = batchAt(1, { records: 1 })
+  damaged[damaged.length - 4] = 0xff
+  const batches = [batchAt(0, { records: 1 }), damaged, batchAt(2, { records: 1 })]
+  const intake = intakeAt(0)
+  expect(intake.take([sliceOf(0, batches)])).toMatchObject([{ next: 3, records: 3 }])
+  expect(intake.unload().batches.map(({ batch }) => verifyCrc(batch))).toEqual([false])
+  const [taken] = intakeAt(0, { isCareful: true }).take([sliceOf(0, batches)])
+  expect(taken).toMatchObject({ next: 1, records: 1, stop: { standing: 'source-corrupt' } })
 })
 
 test('messages of the former formats go on as batches, from wherever the position is among them', () => {
