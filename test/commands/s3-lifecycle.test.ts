@@ -3,19 +3,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  GetBucketLifecycleConfigurationCommand,
-  type LifecycleRule,
-  ListObjectsV2Command,
-  PutBucketLifecycleConfigurationCommand,
-  S3Client
-} from '@aws-sdk/client-s3'
+import { type LifecycleRule, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../../src/actors/s3/client.ts'
 import { S3Store } from '../../src/actors/s3/store.ts'
 import { type EmbeddedObjectStore, startObjectStore } from '../../src/embedded/object-store/object-store.ts'
 import { CausewayProcess } from '../support/causeway-process.ts'
-import { causeway as run } from '../support/command-line.ts'
+import { rulesOf, runLifecycle, setRules } from '../support/s3-lifecycle.ts'
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
 const DAY_MS = 86_400_000
@@ -25,7 +19,7 @@ let nowMs: number
 let s3: EmbeddedObjectStore
 let client: S3Client
 let endpoint: string
-let credentialLines: string
+let keys: typeof credentials | undefined
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'causeway-lifecycle-'))
@@ -33,10 +27,8 @@ beforeEach(async () => {
   const place = { dataDir: join(directory, 's3'), region: 'us-east-1', ...credentials }
   s3 = await startObjectStore({ ...place, buckets: ['lake'], now: () => nowMs })
   endpoint = s3.endpoint
-  credentialLines = `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`
+  keys = credentials
   client = createClient({ region: 'us-east-1', endpoint, pathStyle: true, credentials }, 1)
-  writeFileSync(join(directory, 'id'), credentials.accessKeyId)
-  writeFileSync(join(directory, 'secret'), credentials.secretAccessKey)
 })
 afterEach(async () => {
   client.destroy()
@@ -44,33 +36,16 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** `causeway s3 lifecycle …` of a config with one sink of this ttl. */
-function lifecycle(ttl: string | undefined, ...args: readonly string[]) {
-  const lines = [
-    'name = "hybrid"\ndata_dir = "data"\n[cluster.a]\nbrokers = ["a:9092"]',
-    `[store.lake]\ntype = "s3"\nbucket = "lake"\nprefix = "road"\npath_style = true\nendpoint = "${endpoint}"`,
-    credentialLines,
-    '[s3_sink.crucial]\ncluster = "a"\ntopics = ["x"]\nstore = "lake"',
-    ttl === undefined ? '' : `ttl = "${ttl}"`
-  ]
-  writeFileSync(join(directory, 'c.toml'), `${lines.join('\n')}\n`)
-  return run(directory, 's3', 'lifecycle', '--config', 'c.toml', ...args)
-}
+const lifecycle = (ttl: string | undefined, ...args: readonly string[]) =>
+  runLifecycle({ directory, endpoint, keys }, ttl, ...args)
+const rules = () => rulesOf(client)
 
-const rules = async () => {
-  const { Rules = [] } = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: 'lake' }))
-  return Rules
-}
-const setRules = (...Rules: LifecycleRule[]) =>
-  client.send(
-    new PutBucketLifecycleConfigurationCommand({ Bucket: 'lake', LifecycleConfiguration: { Rules } })
-  )
 const theirs: LifecycleRule = {
   ...{ ID: 'theirs', Status: 'Enabled', Filter: { Prefix: 'theirs/' }, Expiration: { Days: 5 } }
 }
 
 test('a plan writes nothing; an application writes it once, beside the rules of others', async () => {
-  await setRules(theirs)
+  await setRules(client, [theirs])
   for (const args of [[], ['--plan']]) {
     const { exitCode, out } = await lifecycle('30d', ...args)
     expect(exitCode).toBe(0)
@@ -131,7 +106,7 @@ test('whoever writes a ttl that S3 cannot keep is told why', async () => {
 })
 
 test('nothing is written where a rule of others takes the commit log', async () => {
-  await setRules({ ...theirs, Filter: { Prefix: 'road/' } })
+  await setRules(client, [{ ...theirs, Filter: { Prefix: 'road/' } }])
   const { exitCode, out, err } = await lifecycle('30d', '--apply')
   expect(exitCode).toBe(1)
   expect(out).toContain('! the rule "theirs" takes the commit log: road/log/v1/hybrid.crucial/')
@@ -183,7 +158,7 @@ test('rights that are missing are told, and options that exclude each other', as
 })
 
 test('credentials that no key gives are found by the chain of the SDK: by variables, by a profile', async () => {
-  credentialLines = ''
+  keys = undefined
   await lifecycle('30d')
   const profile = join(directory, 'credentials')
   const run = async (env: Readonly<Record<string, string>>) => {

@@ -1,16 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  GetBucketLifecycleConfigurationCommand,
-  type LifecycleRule,
-  PutBucketLifecycleConfigurationCommand,
-  PutBucketVersioningCommand,
-  type S3Client
-} from '@aws-sdk/client-s3'
+import { type LifecycleRule, PutBucketVersioningCommand, type S3Client } from '@aws-sdk/client-s3'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createClient } from '../../src/actors/s3/client.ts'
-import { causeway as run } from '../support/command-line.ts'
+import { rulesOf, runLifecycle, setRules } from '../support/s3-lifecycle.ts'
 import { cleanups } from '../tools/cleanup.ts'
 import { hasMinio, startMinio } from './minio.ts'
 import { hasMoto, startMoto } from './moto.ts'
@@ -33,31 +27,12 @@ async function start(starting: Promise<RealS3>): Promise<void> {
     { endpoint, region, pathStyle: true, credentials: { accessKeyId, secretAccessKey } },
     3
   )
-  writeFileSync(join(directory, 'id'), accessKeyId)
-  writeFileSync(join(directory, 'secret'), secretAccessKey)
 }
 afterEach(() => client.destroy())
 
-/** `causeway s3 lifecycle …` of a config with one sink of this ttl. */
-function lifecycle(ttl: string, ...args: readonly string[]) {
-  const lines = [
-    'name = "hybrid"\ndata_dir = "data"\n[cluster.a]\nbrokers = ["a:9092"]',
-    `[store.lake]\ntype = "s3"\nbucket = "lake"\nprefix = "road"\npath_style = true\nendpoint = "${s3.endpoint}"`,
-    `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`,
-    `[s3_sink.crucial]\ncluster = "a"\ntopics = ["x"]\nstore = "lake"\nttl = "${ttl}"\n`
-  ]
-  writeFileSync(join(directory, 'c.toml'), lines.join('\n'))
-  return run(directory, 's3', 'lifecycle', '--config', 'c.toml', ...args)
-}
-
-const rules = async () => {
-  const { Rules = [] } = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: 'lake' }))
-  return Rules
-}
-const setRules = (...Rules: LifecycleRule[]) =>
-  client.send(
-    new PutBucketLifecycleConfigurationCommand({ Bucket: 'lake', LifecycleConfiguration: { Rules } })
-  )
+const lifecycle = (ttl: string, ...args: readonly string[]) =>
+  runLifecycle({ directory, endpoint: s3.endpoint, keys: s3 }, ttl, ...args)
+const rules = () => rulesOf(client)
 const setVersioning = (Status: 'Enabled' | 'Suspended') =>
   client.send(new PutBucketVersioningCommand({ Bucket: 'lake', VersioningConfiguration: { Status } }))
 
@@ -85,7 +60,7 @@ const oldWithFilter: LifecycleRule = {
 describe.runIf(hasMoto)('moto', () => {
   test('takes the whole lifecycle, beside the rules of others; old forms are converted', async () => {
     await start(startMoto())
-    await setRules(...theirs, old)
+    await setRules(client, [...theirs, old])
     expect((await lifecycle('30d')).out).toMatch(/~ converted +old {2}old\/: expires after 2 days/)
     expect(await lifecycle('30d', '--apply')).toMatchObject({
       exitCode: 0,
@@ -128,7 +103,7 @@ describe.runIf(hasMoto)('moto', () => {
 describe.runIf(hasMinio)('MinIO', () => {
   test('takes the lifecycle without what it refuses, and that is said', async () => {
     await start(startMinio())
-    await setRules(...theirs, old)
+    await setRules(client, [...theirs, old])
     const planned = await lifecycle('30d')
     expect(planned.out).toContain('! left out: rules for unfinished uploads')
     expect(await lifecycle('30d', '--apply')).toMatchObject({
@@ -162,7 +137,7 @@ describe.runIf(hasMinio)('MinIO', () => {
       },
       { step: 'serialize', priority: 'low' }
     )
-    await setRules(oldWithFilter)
+    await setRules(client, [oldWithFilter])
     expect((await lifecycle('30d')).out).toContain('! rules have DelMarkerExpiration, which would be lost')
     expect(await lifecycle('30d', '--apply')).toMatchObject({
       exitCode: 1,

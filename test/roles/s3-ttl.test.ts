@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { S3Store } from '../../src/actors/s3/store.ts'
 import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
-import { causeway } from '../support/command-line.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
+import { runLifecycle } from '../support/s3-lifecycle.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 import { cleanups } from '../tools/cleanup.ts'
@@ -40,16 +40,11 @@ async function start(ttl: string) {
   const world = new SinkWorld(await KafkaWorld.start(), 's3', { store, faults, stop })
   defer(() => world.stop())
   await world.kafka.createTopic('source', 'hybrid', 4)
-  const lines = [
-    'name = "test"\ndata_dir = "data"\n[cluster.source]\nbrokers = ["a:9092"]',
-    `[store.lake]\ntype = "s3"\nbucket = "lake"\nprefix = "road"\npath_style = true\nendpoint = "${endpoint}"`,
-    `access_key_id = "\${file:id}"\nsecret_access_key = "\${file:secret}"`,
-    `[s3_sink.raw]\ncluster = "source"\ntopics = ["hybrid"]\nstore = "lake"\nttl = "${ttl}"\n`
-  ]
-  writeFileSync(join(directory, 'c.toml'), lines.join('\n'))
-  writeFileSync(join(directory, 'id'), credentials.accessKeyId)
-  writeFileSync(join(directory, 'secret'), credentials.secretAccessKey)
-  const applied = await causeway(directory, 's3', 'lifecycle', '--config', 'c.toml', '--apply')
+  const applied = await runLifecycle(
+    { directory, endpoint, keys: credentials, sink: 'test.raw' },
+    ttl,
+    '--apply'
+  )
   expect(applied).toMatchObject({ exitCode: 0, err: '' })
   return { world, store, clock }
 }
