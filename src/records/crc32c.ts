@@ -1,4 +1,6 @@
 // biome-ignore-all lint/style/noNonNullAssertion: indexes are bounded by the loops and by masks
+import { kernelFor } from './kernel.ts'
+
 /**
  * CRC-32C (Castagnoli, RFC 3720 appendix B.4), and the algebra that updates one without reading the bytes again.
  *
@@ -10,6 +12,10 @@
 const POLYNOMIAL = 0x82f63b78
 /** The polynomial 1. */
 const ONE = 1 << 31
+
+/** Below this, copying them to the kernel takes longer than what it does faster. */
+const KERNEL_BYTES_MIN = 2048
+const PIECE_BYTES = 16 * 1024
 
 /** Slicing by 8: `TABLES[256 * k + b]` is the raw CRC of byte `b` followed by `k` zero bytes. */
 const TABLES = buildTables()
@@ -29,6 +35,25 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
 
 /** The register after `bytes[start, end)`, without initial value or final complement; 32 bits, signed. */
 export function rawCrc32c(register: number, bytes: Uint8Array, start: number, end: number): number {
+  return end - start < KERNEL_BYTES_MIN
+    ? ofFew(register, bytes, start, end)
+    : ofMany(register, bytes, start, end)
+}
+
+/** By the kernel, piece by piece, so that it reads what was just copied from the cache. */
+function ofMany(register: number, bytes: Uint8Array, start: number, end: number): number {
+  const kernel = kernelFor(PIECE_BYTES)
+  kernel.resident = undefined
+  let crc = register
+  for (let at = start; at < end; at += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, end - at)
+    kernel.load(bytes, at, at + length, kernel.base)
+    crc = kernel.exports.rawCrc32c(crc, kernel.base, length)
+  }
+  return crc
+}
+
+function ofFew(register: number, bytes: Uint8Array, start: number, end: number): number {
   const t = TABLES
   const b = bytes
   let crc = register

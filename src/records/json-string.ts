@@ -1,4 +1,4 @@
-// biome-ignore-all lint/style/noNonNullAssertion: every position read is checked against the end first
+// biome-ignore-all lint/style/noNonNullAssertion: a scanner has checked what is read
 /** What the escapes in a JSON string stand for (RFC 8259, section 7), in bytes. */
 
 const [BACKSLASH, LOWER_U, ZERO, NINE] = [0x5c, 0x75, 0x30, 0x39] as const
@@ -7,13 +7,6 @@ const [BACKSLASH, LOWER_U, ZERO, NINE] = [0x5c, 0x75, 0x30, 0x39] as const
 const SIMPLE_ESCAPES = new Uint8Array(256)
 for (const [letter, byte] of ['""', '\\\\', '//', 'b\b', 'f\f', 'n\n', 'r\r', 't\t']) {
   SIMPLE_ESCAPES[letter!.charCodeAt(0)] = byte!.charCodeAt(0)
-}
-
-/** Bytes of the escape whose backslash is at `at`, or 0 when there is no such escape before `end`. */
-export function escapeLength(buffer: Buffer, at: number, end: number): number {
-  const letter = at + 1 < end ? buffer[at + 1]! : 0
-  if (letter === LOWER_U) return at + 6 <= end && hex4(buffer, at + 2) >= 0 ? 6 : 0
-  return SIMPLE_ESCAPES[letter] === 0 ? 0 : 2
 }
 
 /**

@@ -1,0 +1,9 @@
+/**
+ * What JavaScript is too slow for, in AssemblyScript: no objects, no allocation, only the memory that
+ * `src/records/kernel.ts` lays out. `npm run kernel` compiles it.
+ */
+export { rawCrc32c } from './crc32c'
+export { isAscii, scan, scanElement } from './json'
+
+/** Where the memory begins that is free for the caller. */
+export const base: usize = (__heap_base + 15) & ~15
