@@ -1,5 +1,6 @@
 // biome-ignore-all lint/style/noNonNullAssertion: indexes are bounded by the table's and the list's lengths
 import { appendByteArray, newPageBytes } from './plain.ts'
+import { viewOn, wordsOf } from './words.ts'
 
 const EMPTY = 0xffffffff
 /** More collisions than this are no accident: the column does better without a dictionary. */
@@ -15,16 +16,20 @@ export class Dictionary {
   #hashes = new Int32Array(64)
   /** Indexes by hash, open addressing, at most half full. */
   #table = new Uint32Array(128).fill(EMPTY)
+  /** The page's buffer, which is another one when it has grown, and a view of it. */
+  #viewed = this.page.bytes
+  #words = viewOn(this.#viewed)
 
   /** The index of a value, which is added when it is new; -1 when it does not fit in. */
   indexOf(source: Buffer, start: number, end: number): number {
-    const hash = hashOf(source, start, end)
+    const words = wordsOf(source)
+    const hash = hashOf(source, words, start, end)
     const mask = this.#table.length - 1
     for (let probe = 0; probe < PROBES_MAX; probe++) {
       const slot = (hash + probe) & mask
       const index = this.#table[slot]!
       if (index === EMPTY) return this.#add(source, start, end, hash, slot)
-      if (this.#hashes[index] === hash && this.#equals(index, source, start, end)) return index
+      if (this.#hashes[index] === hash && this.#equals(index, source, words, start, end)) return index
     }
     return -1
   }
@@ -60,12 +65,27 @@ export class Dictionary {
     return index
   }
 
-  #equals(index: number, source: Buffer, start: number, end: number): boolean {
-    const bytes = this.page.bytes
-    let at = this.startOf(index)
-    if (this.endOf(index) - at !== end - start) return false
-    for (let from = start; from < end; from++, at++) if (bytes[at] !== source[from]) return false
+  #equals(index: number, source: Buffer, words: DataView, start: number, end: number): boolean {
+    const { bytes } = this.page
+    const begin = this.startOf(index)
+    if (this.endOf(index) - begin !== end - start) return false
+    const ours = this.#wordsOfPage()
+    let at = start
+    const moved = begin - start
+    for (const last = end - 4; at <= last; at += 4) {
+      if (ours.getInt32(at + moved, true) !== words.getInt32(at, true)) return false
+    }
+    for (; at < end; at++) if (bytes[at + moved] !== source[at]) return false
     return true
+  }
+
+  #wordsOfPage(): DataView {
+    const { bytes } = this.page
+    if (this.#viewed !== bytes) {
+      this.#viewed = bytes
+      this.#words = viewOn(bytes)
+    }
+    return this.#words
   }
 
   #grow(): void {
@@ -88,9 +108,18 @@ export class Dictionary {
   }
 }
 
-/** FNV-1a with a last mix, since the table looks at the low bits. */
-function hashOf(source: Buffer, start: number, end: number): number {
-  let hash = 0x811c9dc5
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ source[at]!, 0x01000193)
+/** By words, two at a time; the rotations let high bits reach low ones, which the table looks at. */
+function hashOf(source: Buffer, words: DataView, start: number, end: number): number {
+  let even = 0x811c9dc5 ^ (end - start)
+  let odd = 0x7feb352d
+  let at = start
+  for (const last = end - 8; at <= last; at += 8) {
+    even = Math.imul(even ^ words.getInt32(at, true), 0x9e3779b1)
+    even = (even << 15) | (even >>> 17)
+    odd = Math.imul(odd ^ words.getInt32(at + 4, true), 0x85ebca6b)
+    odd = (odd << 13) | (odd >>> 19)
+  }
+  let hash = even ^ Math.imul(odd, 0xc2b2ae35)
+  for (; at < end; at++) hash = Math.imul(hash ^ source[at]!, 0x01000193)
   return hash ^ (hash >>> 15)
 }
