@@ -7,6 +7,7 @@ import type { FaultAction } from '../../src/embedded/faults.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
 import type { SinkWorld, Step } from '../support/sink-world.ts'
 import { WatchedStore } from '../support/watched-store.ts'
+import { sinkRaces, sinkTakeOver } from './sink-races.ts'
 
 const { signal } = new AbortController()
 const steps: readonly Step[] = ['prepare', 'commit', 'publish', 'head', 'open']
@@ -133,6 +134,8 @@ export function sinkConformance(name: string, start: () => Promise<SinkWorld>): 
       await world.verify()
     }, 60_000)
   })
+  sinkRaces(name, start, seed)
+  sinkTakeOver(name, start, seed)
 }
 
 const isEntry = (path: string) => parseLogPath(path)?.file.type === 'entry'

@@ -41,13 +41,15 @@ describe.skipIf(!hasHdfs)('HDFS 3.4.3', () => {
   /** A sink's world with a directory of its own; its NameNode is behind the proxy. */
   const start = async (): Promise<SinkWorld> => {
     const namenodes = [`http://${proxy.address}`]
-    const store = new HdfsStore({ namenodes, path: `/lake-${++lakes}`, user: USER, timeoutMs: TIMEOUT_MS })
+    const shared = { path: `/lake-${++lakes}`, user: USER }
+    const store = new HdfsStore({ namenodes, ...shared, timeoutMs: TIMEOUT_MS })
+    const place = { type: 'hdfs', url: hdfs.nameNode.url, ...shared } as const
     const stop = async () => {
       proxy.clear()
       store.close()
     }
     return new SinkWorld(await KafkaWorld.start(), 'hdfs', {
-      ...{ store, faults: new Faults(), stop },
+      ...{ store, place, faults: new Faults(), stop },
       inject: (step, { type }, { after = 0, times = 1 }) => {
         if (type !== 'lose-reply' && type !== 'fail-before') throw new Error(`no way to ${type}`)
         proxy.set({ fault: type, match: requests[step], skip: after, times })

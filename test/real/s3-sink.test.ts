@@ -9,6 +9,7 @@ import { SinkWorld, type Step } from '../support/sink-world.ts'
 import { httpFraming } from '../tools/framing.ts'
 import { TcpProxy } from '../tools/proxy.ts'
 import { hasMinio, startMinio } from './minio.ts'
+import { hasMoto, startMoto } from './moto.ts'
 import type { RealS3 } from './s3.ts'
 import { hasVersitygw, startVersitygw } from './versitygw.ts'
 
@@ -27,8 +28,14 @@ const requests: Readonly<Record<Step, RegExp>> = {
 
 if (hasMinio) sinksOn('MinIO', startMinio)
 if (hasVersitygw) sinksOn('versitygw', startVersitygw)
+if (hasMoto) sinksOn('moto', startMoto, { isLasting: false })
 
-function sinksOn(name: string, startService: () => Promise<RealS3>): void {
+/** @param isLasting whether the service has its files still when it was killed */
+function sinksOn(
+  name: string,
+  startService: () => Promise<RealS3>,
+  { isLasting } = { isLasting: true }
+): void {
   describe(name, () => {
     let s3: RealS3
     let proxy: TcpProxy
@@ -46,17 +53,19 @@ function sinksOn(name: string, startService: () => Promise<RealS3>): void {
     /** A sink's world with a prefix of its own; the store is behind the proxy. */
     const start = async (): Promise<SinkWorld> => {
       const { accessKeyId, secretAccessKey, region } = s3
+      const credentials = { accessKeyId, secretAccessKey }
+      const shared = { bucket: 'lake', prefix: `road-${++lakes}`, region }
       const store = new S3Store({
-        ...{ bucket: 'lake', prefix: `road-${++lakes}`, region, pathStyle: true },
-        ...{ endpoint: `http://${proxy.address}`, requestTimeoutMs: TIMEOUT_MS },
-        credentials: { accessKeyId, secretAccessKey }
+        ...{ ...shared, credentials, pathStyle: true },
+        ...{ endpoint: `http://${proxy.address}`, requestTimeoutMs: TIMEOUT_MS }
       })
+      const place = { type: 's3', ...shared, ...credentials, endpoint: s3.endpoint } as const
       const stop = async () => {
         proxy.clear()
         store.close()
       }
       return new SinkWorld(await KafkaWorld.start(), 's3', {
-        ...{ store, faults: new Faults(), stop },
+        ...{ store, place, faults: new Faults(), stop },
         inject: (step, { type }, { after = 0, times = 1 }) => {
           if (type !== 'lose-reply' && type !== 'fail-before') throw new Error(`no way to ${type}`)
           proxy.set({ fault: type, match: requests[step], skip: after, times })
@@ -66,6 +75,7 @@ function sinksOn(name: string, startService: () => Promise<RealS3>): void {
 
     sinkConformance(name, start)
 
+    if (!isLasting) return
     describe('a store that dies', () => {
       let world: SinkWorld
       afterEach(() => world?.stop())

@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openChain } from '../../src/actors/store/chain.ts'
+import { sinkRaces } from '../conformance/sink-races.ts'
 import { seededRandom } from '../support/chain-fixtures.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { SinkWorld } from '../support/sink-world.ts'
-import { WatchedStore } from '../support/watched-store.ts'
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 console.log(`SEED=${seed}`)
+
+sinkRaces('a store in memory', () => SinkWorld.start('memory'), seed)
 
 let world: SinkWorld
 let random: () => number
@@ -16,36 +18,6 @@ beforeEach(async () => {
   random = seededRandom(seed)
 })
 afterEach(() => world.stop())
-
-test('two instances that race on one chain publish each offset once', async () => {
-  const one = world.run({ role: 'hdfs-sink', workerId: 'one' })
-  const two = world.run({ role: 's3-sink', workerId: 'two' })
-  await world.produce(6_000, random)
-  await Promise.all([one, two].map((sink) => world.untilCaughtUp(sink)))
-  await Promise.all([one.drain(), two.drain()])
-  await world.verify()
-})
-
-test('a zombie that wakes up in the middle of its commit loses, and leaves nothing', async () => {
-  await world.produce(2_000, random)
-  const asleep = Promise.withResolvers<void>()
-  const woken = Promise.withResolvers<void>()
-  const store = new WatchedStore(world.store, async (method, path, moment) => {
-    if (method !== 'create' || moment !== 'before' || !/\d{20}\.json$/.test(path)) return
-    asleep.resolve()
-    await woken.promise
-  })
-  const zombie = world.run({ role: 's3-sink', workerId: 'zombie', store })
-  await asleep.promise
-  const owner = world.run({ role: 'hdfs-sink', workerId: 'owner' })
-  await world.untilCaughtUp(owner)
-  woken.resolve()
-  await zombie.until(({ counters }) => (counters.commitsLost ?? 0) > 0)
-  await world.untilCaughtUp(zombie)
-  await Promise.all([zombie.drain(), owner.drain()])
-  await world.verify()
-  expect((world.store as MemoryStore).files.prepared.size).toBe(0)
-})
 
 test('members of a group share the partitions, and take over what another leaves', async () => {
   const members = ['a', 'b'].map((workerId) => world.run({ workerId }))

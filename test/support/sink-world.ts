@@ -22,6 +22,7 @@ import type { RoleName } from '../../src/roles/role.ts'
 import { createSink } from '../../src/roles/sink.ts'
 import { KafkaWorld, type RunningRole } from './kafka-world.ts'
 import { MemoryStore } from './memory-store.ts'
+import type { StorePlace } from './sink-process.ts'
 
 export type Backend = 'hdfs' | 's3' | 'memory'
 
@@ -58,6 +59,8 @@ export class SinkWorld {
   readonly backend: Backend
   readonly faults: Faults
   readonly store: Store
+  /** Where others find the store; a store in memory is nowhere. */
+  readonly place: StorePlace | undefined
   /** Ids of what a read_committed reader must see, by partition, in order; `undefined` is a dead letter. */
   readonly expected: (string | undefined)[][] = [[], [], [], []]
   readonly #inject: Opened['inject']
@@ -68,6 +71,7 @@ export class SinkWorld {
     this.kafka = kafka
     this.backend = backend
     this.store = opened.store
+    this.place = opened.place
     this.faults = opened.faults
     this.#inject = opened.inject
     this.#stop = opened.stop
@@ -138,12 +142,7 @@ export class SinkWorld {
 
   /** Waits until everything that the topic has is published. */
   async untilCaughtUp(sink: RunningRole): Promise<void> {
-    const parts = this.expected.map((_, partition) => ({
-      topic: 'hybrid',
-      partition,
-      timestamp: -1 as const
-    }))
-    const ends = await this.kafka.clusters.source.listOffsets(parts, 1, AbortSignal.timeout(10_000))
+    const ends = await this.kafka.ends('source', ['hybrid'])
     await sink.until(({ partitions }) =>
       [...ends].every(([key, end]) =>
         partitions.some((one) => tp(one.topic, one.partition) === key && one.position === end)
@@ -205,6 +204,7 @@ export interface Hits {
 
 export interface Opened {
   readonly store: Store
+  readonly place?: StorePlace
   readonly faults: Faults
   /** For a service that has no fault hooks. */
   readonly inject?: (step: Step, action: FaultAction, hits: Hits) => void
@@ -247,13 +247,14 @@ const openers: Readonly<Record<Backend, () => Promise<Opened>>> = {
   hdfs: async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'causeway-sink-hdfs-'))
     const hdfs = await startWebHdfs({ dataDir, superuser: 'causeway' })
-    const store = new HdfsStore({ namenodes: [hdfs.url], path: '/lake', user: 'causeway' })
+    const place = { type: 'hdfs', url: hdfs.url, path: '/lake', user: 'causeway' } as const
+    const store = new HdfsStore({ namenodes: [hdfs.url], path: place.path, user: place.user })
     const stop = async () => {
       store.close()
       await hdfs.stop()
       await rm(dataDir, { recursive: true })
     }
-    return { store, faults: hdfs.faults, stop }
+    return { store, place, faults: hdfs.faults, stop }
   },
   s3: async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'causeway-sink-s3-'))
@@ -265,7 +266,8 @@ const openers: Readonly<Record<Backend, () => Promise<Opened>>> = {
       await s3.stop()
       await rm(dataDir, { recursive: true })
     }
-    return { store, faults: s3.faults, stop }
+    const place = { type: 's3', bucket: 'lake', prefix: 'road', region, endpoint: s3.endpoint } as const
+    return { store, place: { ...place, ...credentials }, faults: s3.faults, stop }
   }
 }
 

@@ -6,3 +6,8 @@ export const lackingOfStores: Readonly<Record<string, string>> = {
   'Store on moto: lost replies: writers that race and lose replies leave each offset in exactly one published file':
     NOT_ATOMIC
 }
+
+/** The same of sinks, by `sinks on <subject>: <property>`. */
+export const lackingOfSinks: Readonly<Record<string, string>> = {
+  'sinks on moto: two instances that commit one range at the same moment: one wins': NOT_ATOMIC
+}
