@@ -7,7 +7,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { chooseSeed, seeded } from '../test/e2e/random.ts'
 import { disturbances as mirrorDisturbances } from '../test/soak/mirror/disturbances.ts'
 import * as mirrorEvidence from '../test/soak/mirror/evidence.ts'
 import { MirrorPair } from '../test/soak/mirror/pair.ts'
@@ -19,6 +18,7 @@ import { disturbances as sinkDisturbances } from '../test/soak/sinks/disturbance
 import * as sinkEvidence from '../test/soak/sinks/evidence.ts'
 import { SinkPair } from '../test/soak/sinks/pair.ts'
 import { torture } from '../test/soak/torture.ts'
+import { chooseSeed, seededRandom } from '../test/support/random.ts'
 
 interface Options {
   readonly only?: string
@@ -85,7 +85,7 @@ async function soakSinks({ rate, out, ...options }: Options): Promise<void> {
 }
 
 function begin() {
-  const seed = chooseSeed('soak')
+  const seed = chooseSeed()
   const startedAt = new Date()
   const facts = () => ({
     command: `npm run test:soak -- ${process.argv.slice(2).join(' ')}`,
@@ -93,7 +93,7 @@ function begin() {
     ...{ seed, startedAt },
     minutes: (Date.now() - startedAt.getTime()) / 60_000
   })
-  return { seed, random: seeded(seed), facts }
+  return { seed, random: seededRandom(seed), facts }
 }
 
 function conclude(out: string, report: string, isFlawless: boolean, verdict: object): void {

@@ -4,7 +4,7 @@ import { type EntryFile, parseEntry } from '../../src/actors/store/entry.ts'
 import { parseLogPath } from '../../src/actors/store/names.ts'
 import type { Store } from '../../src/actors/store/store.ts'
 import type { FaultAction } from '../../src/embedded/faults.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 import type { SinkWorld, Step } from '../support/sink-world.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 import { sinkRaces, sinkTakeOver } from './sink-races.ts'
@@ -24,8 +24,7 @@ const TWEETS = 20_000
 
 /** What a sink promises, on a backend: whatever is killed or lost on the way, each offset is published once. */
 export function sinkConformance(name: string, start: () => Promise<SinkWorld>): void {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  console.log(`SEED=${seed}`)
+  const seed = chooseSeed()
 
   describe(`a sink on ${name}`, () => {
     let world: SinkWorld

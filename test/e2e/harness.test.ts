@@ -2,19 +2,19 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { demoSeed } from '../../src/demo/services.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
+import { seededRandom } from '../support/random.ts'
 import { cleanups } from '../tools/cleanup.ts'
 import { hasPython } from '../tools/python.ts'
 import { checkRoad, expectFlawless } from './check-road.ts'
 import { temporaryDataDir } from './demo-process.ts'
 import { killRepeatedly, settled, startDemo } from './kills.ts'
 import { mutations } from './mutations.ts'
-import { chooseSeed, seeded } from './random.ts'
 
 const defer = cleanups()
 
 describe.skipIf(!hasPython)('kill -9 of a broken Causeway', () => {
   test.each(Object.keys(mutations))('the harness finds the defect %s', { timeout: 150_000 }, async (name) => {
-    const random = seeded(chooseSeed(name))
+    const random = seededRandom()
     const directory = temporaryDataDir()
     defer(() => directory.remove())
     const nodeArgs = ['--import', join(import.meta.dirname, 'mutate.ts')]

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { demoSeed } from '../../src/demo/services.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
+import { seededRandom } from '../support/random.ts'
 import { cleanups } from '../tools/cleanup.ts'
 import { hasPython } from '../tools/python.ts'
 import { checkRoad, expectFlawless } from './check-road.ts'
 import { temporaryDataDir } from './demo-process.ts'
 import { killRepeatedly, startDemo } from './kills.ts'
-import { chooseSeed, seeded } from './random.ts'
 
 const defer = cleanups()
 
@@ -14,7 +14,7 @@ describe.skipIf(!hasPython)('kill -9', () => {
   test('after 20 kills at random moments every store holds each event once and in order', {
     timeout: 280_000
   }, async () => {
-    const random = seeded(chooseSeed('20 kills'))
+    const random = seededRandom()
     const directory = temporaryDataDir()
     defer(() => directory.remove())
     const plan = { dataDir: directory.path, inFlight: 16, recovering: 4, random }

@@ -14,9 +14,10 @@ import {
   type SurveyInput
 } from '../../src/machines/hive.ts'
 import { hourly, publishedEntry } from '../actors/hive/hive-fixtures.ts'
-import { chainOf, seededRandom } from '../support/chain-fixtures.ts'
+import { chainOf } from '../support/chain-fixtures.ts'
 import { writeClosed, writeEntry, writeGenesis } from '../support/log-records.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 
 const away = new Fault('hive-unreachable', 'Hive is away', { retryable: true })
 const denied = new Fault('denied', 'no', { retryable: false })
@@ -268,7 +269,7 @@ test('without a table nothing is kept, and the sink is not held up', async () =>
   actor.stop()
 })
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = chooseSeed()
 
 test(`everything that was published is in the table in the end, through faults, restarts, rewinds and drops (SEED=${seed})`, async () => {
   const random = seededRandom(seed)

@@ -366,14 +366,6 @@ export function* replies(at: Step): Generator<Step> {
 const without = (marks: Readonly<Record<string, number>>, committed: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(marks).filter(([name, next]) => (committed[name] ?? -1) < next))
 
-export function lehmer(seed: number): () => number {
-  let state = (seed % 2147483646) + 1
-  return () => {
-    state = (state * 48271) % 2147483647
-    return state / 2147483647
-  }
-}
-
 export const ready = (...topics: string[]): Step => readyWith({}, ...topics)
 
 export const readyWith = (more: Partial<ShardSettings>, ...topics: string[]): Step => {

@@ -5,13 +5,13 @@ import { NO_END, type Refused } from '../../src/machines/refused.ts'
 import { shardMachine } from '../../src/machines/shard.ts'
 import type { Expectation, Taken, WriterCommand } from '../../src/machines/shard-protocol.ts'
 import type { Delivery } from '../../src/machines/shard-setup.ts'
+import { seededRandom } from '../support/random.ts'
 import {
   blank,
   deliveries,
   type Event,
   key,
   LAST_OFFSET,
-  lehmer,
   moves,
   ready,
   readyWith,
@@ -54,9 +54,7 @@ test.each(deliveries)(
 )
 
 test.each(deliveries)('random walks of a shard with two partitions keep the invariants, %s', (delivery) => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  console.log(`seed ${seed}`)
-  const random = lehmer(seed)
+  const random = seededRandom()
   for (let walk = 0; walk < 60; walk++) {
     const [state] = initialTransition(shardMachine, { shard: 3, ...settings, delivery })
     let at: Step = { state, world: blank }

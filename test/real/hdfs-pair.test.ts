@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { Faults } from '../../src/embedded/faults.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
+import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { hasHdfs, type RealHdfs, startHdfs } from './hdfs.ts'
 

@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { Faults } from '../../src/embedded/faults.ts'
 import { sinkConformance } from '../conformance/sink.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
 import { type Disturbance, disturbSink } from '../support/disturbed-sink.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 import { SinkWorld, type Step } from '../support/sink-world.ts'
 import { httpFraming } from '../tools/framing.ts'
 import { TcpProxy } from '../tools/proxy.ts'
@@ -12,7 +12,7 @@ import { hasHdfs, type RealHdfs, startHdfs } from './hdfs.ts'
 
 const USER = 'causeway'
 const TIMEOUT_MS = 3_000
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = chooseSeed()
 
 /** The requests to the NameNode in which each step takes its effect, or begins. */
 const requests: Readonly<Record<Step, RegExp>> = {

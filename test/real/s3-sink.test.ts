@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, test } from 'vitest'
 import { S3Store } from '../../src/actors/s3/store.ts'
 import { Faults } from '../../src/embedded/faults.ts'
 import { sinkConformance } from '../conformance/sink.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
 import { disturbSink } from '../support/disturbed-sink.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 import { SinkWorld, type Step } from '../support/sink-world.ts'
 import { httpFraming } from '../tools/framing.ts'
 import { TcpProxy } from '../tools/proxy.ts'
@@ -14,7 +14,7 @@ import type { RealS3 } from './s3.ts'
 import { hasVersitygw, startVersitygw } from './versitygw.ts'
 
 const TIMEOUT_MS = 3_000
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = chooseSeed()
 
 /** The requests in which each step takes its effect. */
 const requests: Readonly<Record<Step, RegExp>> = {

@@ -5,6 +5,7 @@ import { type Codec, readHeader } from '../../src/records/batch.ts'
 import { writeInt64 } from '../../src/records/bytes.ts'
 import { compress } from '../../src/records/codecs.ts'
 import { decodeRecords } from '../../src/records/record.ts'
+import { chooseSeed } from '../support/random.ts'
 import { nullableBytes } from './support.ts'
 
 const require = createRequire(import.meta.url)
@@ -126,8 +127,7 @@ function withOffsets(log: Buffer): Buffer {
 }
 
 test('messages of every format, codec and offset are read as they were written', () => {
-  const seed = Number(process.env.CAUSEWAY_SEED ?? Date.now() % 1_000_000_000)
-  console.log(`message-set: CAUSEWAY_SEED=${seed}`)
+  const seed = chooseSeed()
   const entry = fc.record({
     key: nullableBytes(40),
     value: nullableBytes(),

@@ -12,6 +12,7 @@ import {
   forEachUnverified,
   registerOfLone
 } from '../../src/records/record.ts'
+import { chooseSeed } from '../support/random.ts'
 
 const bytes = fc.option(fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)))
 const record = fc.record({
@@ -26,8 +27,7 @@ const source = fc.record({ records: fc.array(record, { minLength: 1, maxLength: 
 const withoutOffset = ({ offset: _, ...rest }: DecodedRecord) => rest
 
 test('records of any batches come out as they went in, in order, in whole batches within the limit', () => {
-  const seed = Number(process.env.CAUSEWAY_SEED ?? Date.now() % 1_000_000_000)
-  console.log(`rebatch: CAUSEWAY_SEED=${seed}`)
+  const seed = chooseSeed()
   const property = fc.property(
     fc.array(source, { minLength: 1, maxLength: 6 }),
     codec,
@@ -56,8 +56,7 @@ test('records of any batches come out as they went in, in order, in whole batche
 })
 
 test('of a record alone in its batch the checksum goes on without its bytes being read', () => {
-  const seed = Number(process.env.CAUSEWAY_SEED ?? Date.now() % 1_000_000_000)
-  console.log(`rebatch, alone: CAUSEWAY_SEED=${seed}`)
+  const seed = chooseSeed()
   const property = fc.property(fc.array(record, { minLength: 1, maxLength: 6 }), (records) => {
     const rebatcher = new Rebatcher(0, 1 << 20, 0)
     for (const [index, one] of records.entries()) {

@@ -9,7 +9,7 @@ import { startEventStream } from '../../src/embedded/event-stream/event-stream.t
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
 import { createIngest } from '../../src/roles/ingest.ts'
 import { KafkaWorld, type RunningRole } from '../support/kafka-world.ts'
-import { seeded } from '../support/mirror-world.ts'
+import { seededRandom } from '../support/random.ts'
 
 let world: KafkaWorld
 beforeEach(async () => {
@@ -111,7 +111,7 @@ test.each([
 })
 
 test('an ingest that is killed at any moment and started again loses and repeats nothing', async () => {
-  const random = seeded()
+  const random = seededRandom()
   const path = fileOf(many)
   for (let life = 0; life < 15; life++) {
     const ingest = startFile(path)
@@ -136,7 +136,7 @@ test('drain commits what was read, and the next start goes on after it', async (
 })
 
 test('of a stream that replays, over lives of ours and of its own, each event is written once and in order', async () => {
-  const random = seeded()
+  const random = seededRandom()
   const [seed, events] = [7, 3_000]
   const directory = join(world.directory, 'stream')
   const open = (port: number) =>

@@ -8,9 +8,9 @@ import {
   expectEqual,
   produceSome,
   produceTransactions,
-  seeded,
   startMirror
 } from '../support/mirror-world.ts'
+import { seededRandom } from '../support/random.ts'
 
 let world: KafkaWorld
 beforeEach(async () => {
@@ -81,7 +81,7 @@ const moments = [
 ] as const
 
 test('a mirror that is killed at every step and started again loses and repeats nothing', async () => {
-  const random = seeded()
+  const random = seededRandom()
   await world.createTopic('source', 'hybrid', 4)
   let isWriting = true
   const writing = (async () => {

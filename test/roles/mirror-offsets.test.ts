@@ -9,9 +9,10 @@ import {
 } from '../../src/actors/mirror/offsets/mm2-formats.ts'
 import type { DecodedRecord } from '../../src/records/record.ts'
 import { KafkaWorld, type RunningRole, type Side, until } from '../support/kafka-world.ts'
-import { copied, produceSome, produceTransactions, seeded, startMirror } from '../support/mirror-world.ts'
+import { copied, produceSome, produceTransactions, startMirror } from '../support/mirror-world.ts'
 
 import { offsetsWorld, quiet, signal, textOf, untilAsync } from '../support/offsets-world.ts'
+import { seededRandom } from '../support/random.ts'
 
 // On a machine under full load.
 vi.setConfig({ testTimeout: 120_000 })
@@ -31,7 +32,7 @@ const { start, recordsOf, translated, commit, repeatedBehind, tableOptions, some
 test.each(['exactly-once', 'at-least-once'] as const)(
   'checkpoints point exactly at the next record, also those made by another process: %s',
   async (delivery) => {
-    const random = seeded()
+    const random = seededRandom()
     await produceTransactions(world, 'hybrid', 6, 60)
     const first = start({ emitCheckpoints: true }, { delivery, naming: { type: 'prefix', prefix: 'x.' } })
     await copied(world, first, 'hybrid')
@@ -63,7 +64,7 @@ test.each(['exactly-once', 'at-least-once'] as const)(
 )
 
 test('whatever becomes of transactions, what was taken back is never told', async () => {
-  const random = seeded()
+  const random = seededRandom()
   const { faults } = world.brokers.target
   const mirror = start({ emitCheckpoints: true })
   await mirror.until(({ ready }) => ready)
@@ -85,7 +86,7 @@ test('whatever becomes of transactions, what was taken back is never told', asyn
 })
 
 test('however workers die and come back, no place lies beyond the next record', async () => {
-  const random = seeded()
+  const random = seededRandom()
   const workers: RunningRole[] = []
   for (let round = 0; round < 6; round++) {
     if (workers.length === 0 || (workers.length === 1 && random() < 0.5)) {
@@ -309,7 +310,7 @@ test('offset syncs and heartbeats are those of MirrorMaker 2, and heartbeats arr
 })
 
 test('a group is translated by what lies on the clusters, while the mirror runs and when it is stopped', async () => {
-  const random = seeded()
+  const random = seededRandom()
   await world.createTopic('source', 'other', 1)
   await produceTransactions(world, 'hybrid', 6, 60)
   const mirror = start({}, { topics: ['hybrid'] })

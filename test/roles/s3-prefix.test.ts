@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Entry, parseEntry } from '../../src/actors/store/entry.ts'
 import { parseLogPath } from '../../src/actors/store/names.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
+import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { cleanups } from '../tools/cleanup.ts'
 

@@ -4,20 +4,18 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
 import { S3Worker } from '../real/s3-worker.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
+import { seededRandom } from '../support/random.ts'
 import { SinkWorld, type Step } from '../support/sink-world.ts'
 import { cleanups } from '../tools/cleanup.ts'
 
 const defer = cleanups()
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.log(`SEED=${seed}`)
 
 const slowDown = { type: 'answer', code: 503, error: 'SlowDown' } as const
 const steps: readonly Step[] = ['prepare', 'commit', 'publish', 'head', 'open']
 
 test('each offset is published once through storms of 503 SlowDown, at whatever step they begin', async () => {
-  const random = seededRandom(seed)
+  const random = seededRandom()
   const world = await SinkWorld.start('s3')
   defer(() => world.stop())
   await world.kafka.createTopic('source', 'hybrid', 4)

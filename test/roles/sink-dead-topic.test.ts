@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { InternalRecord } from '../../src/actors/kafka/positions.ts'
 import { readInternal } from '../../src/actors/kafka/positions.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
+import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.log(`SEED=${seed}`)
 
 const TOPIC = 'hybrid.dead'
 const config = { deadLetters: { max: 500, among: 1_000, topic: TOPIC, replication: 1 } }
@@ -14,7 +11,7 @@ let random: () => number
 beforeEach(async () => {
   world = await SinkWorld.start('memory')
   await world.kafka.createTopic('source', 'hybrid', 4)
-  random = seededRandom(seed)
+  random = seededRandom()
 })
 afterEach(() => world.stop())
 

@@ -2,11 +2,10 @@ import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parseDataName } from '../../src/actors/store/names.ts'
 import type { FileFormat } from '../../src/config/types.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.log(`SEED=${seed}`)
+const seed = chooseSeed()
 const signal = AbortSignal.timeout(60_000)
 
 let world: SinkWorld

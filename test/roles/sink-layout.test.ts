@@ -1,17 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Store } from '../../src/actors/store/store.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
+import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.log(`SEED=${seed}`)
 
 let world: SinkWorld
 let random: () => number
 beforeEach(async () => {
   world = await SinkWorld.start('memory')
   await world.kafka.createTopic('source', 'hybrid', 4)
-  random = seededRandom(seed)
+  random = seededRandom()
 })
 afterEach(() => world.stop())
 

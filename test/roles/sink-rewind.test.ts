@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { chainName, parseLogPath } from '../../src/actors/store/names.ts'
 import { readRepaired } from '../../src/actors/store/records.ts'
 import { planRewind } from '../../src/actors/store/rewind-plan.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
+import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { WatchedStore } from '../support/watched-store.ts'
 

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openChain } from '../../src/actors/store/chain.ts'
 import { sinkRaces } from '../conformance/sink-races.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-console.log(`SEED=${seed}`)
+const seed = chooseSeed()
 
 sinkRaces('a store in memory', () => SinkWorld.start('memory'), seed)
 

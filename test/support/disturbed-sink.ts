@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { seededRandom } from './chain-fixtures.ts'
 import type { RunningRole } from './kafka-world.ts'
+import { seededRandom } from './random.ts'
 import type { SinkWorld } from './sink-world.ts'
 import { WatchedStore } from './watched-store.ts'
 
@@ -14,7 +14,6 @@ export async function disturbSink(
   times: number,
   disturbance: Disturbance
 ): Promise<void> {
-  console.log(`SEED=${seed}`)
   const random = seededRandom(seed)
   await world.kafka.createTopic('source', 'hybrid', 4)
   let calls = 0

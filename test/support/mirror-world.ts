@@ -124,14 +124,3 @@ export async function produceUntil(world: KafkaWorld, topic: string, isOver: () 
   }
   await producer.disconnect()
 }
-
-/** Random numbers in [0, 1) from a seed that is printed, or given in SEED. */
-export function seeded(): () => number {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  console.log(`seed ${seed}`)
-  let state = (seed % 2147483646) + 1
-  return () => {
-    state = (state * 48271) % 2147483647
-    return state / 2147483647
-  }
-}

@@ -6,8 +6,9 @@ import { type ChainId, chainName, entryPath, genesisPath, headPath } from '../..
 import { readEntry, walkEntries } from '../../../src/actors/store/records.ts'
 import type { Store } from '../../../src/actors/store/store.ts'
 import { Fault } from '../../../src/errors.ts'
-import { chainOf, preparedEntry, seededRandom } from '../../support/chain-fixtures.ts'
+import { chainOf, preparedEntry } from '../../support/chain-fixtures.ts'
 import { MemoryFiles, MemoryStore } from '../../support/memory-store.ts'
+import { seededRandom } from '../../support/random.ts'
 
 const { signal } = new AbortController()
 const chain = chainOf()

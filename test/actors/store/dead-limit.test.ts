@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { DeadLetterLimit } from '../../../src/actors/store/dead-limit.ts'
-import { seededRandom } from '../../support/chain-fixtures.ts'
+import { seededRandom } from '../../support/random.ts'
 
 /** Plays records, `x` a dead letter; the index of the one that was too many. */
 function stopsAt(limit: DeadLetterLimit, records: string): number {

@@ -3,7 +3,7 @@ import { openTableFile } from '../../../src/actors/files/table-file.ts'
 import { TweetDecoder } from '../../../src/actors/rows/tweet.ts'
 import type { RowBinding } from '../../../src/actors/store/builder.ts'
 import { replayRange } from '../../../src/actors/store/replay.ts'
-import { seededRandom } from '../../support/chain-fixtures.ts'
+import { seededRandom } from '../../support/random.ts'
 import { SinkWorld } from '../../support/sink-world.ts'
 
 const { signal } = new AbortController()

@@ -6,8 +6,9 @@ import type { ChainId } from '../../../src/actors/store/names.ts'
 import { genesisPath } from '../../../src/actors/store/names.ts'
 import { type RewindOptions, rewindChain } from '../../../src/actors/store/rewind.ts'
 import { Fault } from '../../../src/errors.ts'
-import { chainOf, preparedEntry, seededRandom } from '../../support/chain-fixtures.ts'
+import { chainOf, preparedEntry } from '../../support/chain-fixtures.ts'
 import { MemoryFiles, MemoryStore } from '../../support/memory-store.ts'
+import { seededRandom } from '../../support/random.ts'
 
 const { signal } = new AbortController()
 const chain = chainOf()

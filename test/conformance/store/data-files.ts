@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Leftover } from '../../../src/actors/store/store.ts'
-import { seededRandom } from '../../support/chain-fixtures.ts'
+import { seededRandom } from '../../support/random.ts'
 import { fileOf, type Property } from './bench.ts'
 
 /** Files that are prepared by one process and published by any. */

@@ -4,7 +4,7 @@ import { type Reader, Writer } from '../../../src/embedded/broker/wire.ts'
 import { newPartition } from '../../conformance/broker/bench.ts'
 import { RawClient } from '../../conformance/broker/raw-client.ts'
 import { batch, fetch, listOffset, produce } from '../../conformance/broker/requests.ts'
-import { chooseSeed, seeded } from '../../e2e/random.ts'
+import { seededRandom } from '../../support/random.ts'
 import { brokerIn, clientOf, temporaryDirectory } from './support.ts'
 
 test('requests on one connection are answered in order, also behind one that waits', async () => {
@@ -70,7 +70,7 @@ test('a client that stops reading holds up nobody but itself', async () => {
 })
 
 test('garbage in well-known requests ends a connection at worst', async () => {
-  const random = seeded(chooseSeed('broker garbage'))
+  const random = seededRandom()
   const errors: unknown[] = []
   const log = { info: () => {}, warn: (fields: object) => errors.push(fields) }
   const broker = await brokerIn(temporaryDirectory(), { log })

@@ -14,7 +14,7 @@ import {
   produce
 } from '../../conformance/broker/requests.ts'
 import { addPartitions, endTxn } from '../../conformance/broker/transaction-requests.ts'
-import { chooseSeed, seeded } from '../../e2e/random.ts'
+import { seededRandom } from '../../support/random.ts'
 import { type BrokerProcess, spawnBroker } from './broker-process.ts'
 import { committedValues, temporaryDirectory } from './support.ts'
 
@@ -32,7 +32,7 @@ interface Written {
 }
 
 test('kill -9 at any moment loses nothing that was acknowledged and leaves every transaction whole', async () => {
-  const random = seeded(chooseSeed('broker kills'))
+  const random = seededRandom()
   const dataDir = temporaryDirectory()
   const written: Written[] = []
   let broker = await spawnBroker(dataDir)

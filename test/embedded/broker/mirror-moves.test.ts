@@ -10,9 +10,9 @@ import {
   expectEqual,
   produceTransactions,
   produceUntil,
-  seeded,
   startMirror
 } from '../../support/mirror-world.ts'
+import { seededRandom } from '../../support/random.ts'
 
 /** The group of the mirror, and what its transactional ids begin with. */
 const PREFIX = 'test.mirror.cloud'
@@ -38,7 +38,7 @@ beforeEach(async () => {
 afterEach(() => world.stop())
 
 test('a mirror copies everything once and in order while leaders, coordinators and nodes move', async () => {
-  const random = seeded()
+  const random = seededRandom()
   const node = () => 1 + Math.floor(random() * 3)
   const disturbances = [
     (side: Side) => world.brokers[side].moveLeader('hybrid', Math.floor(random() * 4), node()),

@@ -6,7 +6,7 @@ import {
   isOfTopics,
   StoredAnchors
 } from '../../../../src/actors/mirror/offsets/anchors.ts'
-import { seeded } from '../../../support/mirror-world.ts'
+import { seededRandom } from '../../../support/random.ts'
 
 /** What the topic would have after these changes. */
 function stored(before: ReadonlyMap<number, number>, anchors: Anchors): Map<number, number> {
@@ -22,7 +22,7 @@ const listed = (topic: ReadonlyMap<number, number>): Anchor[] =>
   [...topic].map(([source, target]) => ({ source, target }))
 
 test('however long a log is, its anchors are few, spread over all of it, and the topic has the same', () => {
-  const random = seeded()
+  const random = seededRandom()
   const anchors = new Anchors()
   let topic = new Map<number, number>()
   let [source, target] = [0, 1_000]

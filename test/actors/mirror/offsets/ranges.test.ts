@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { OffsetRanges } from '../../../../src/actors/mirror/offsets/ranges.ts'
-import { seeded } from '../../../support/mirror-world.ts'
+import { seededRandom } from '../../../support/random.ts'
 
 /** A partition and its copy, one entry per offset: the source's kept records and where they lie on the target. */
 class Model {
@@ -26,7 +26,7 @@ class Model {
 }
 
 test('no translation is ever behind the next record to read, and exact ones repeat none, whatever was left out', () => {
-  const random = seeded()
+  const random = seededRandom()
   const below = (limit: number) => Math.floor(random() * limit)
   for (let round = 0; round < 60; round++) {
     const model = new Model(below(1_000), below(2) * 2 ** 40)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CommittedRuns, joined } from '../../../../src/actors/mirror/offsets/scan.ts'
-import { seeded } from '../../../support/mirror-world.ts'
+import { seededRandom } from '../../../support/random.ts'
 
 /** One offset of a log: a record that was committed, one that was not, or a marker. */
 interface Entry {
@@ -37,7 +37,7 @@ function runsOf(log: readonly Entry[], from: number, until: number, below: (limi
 }
 
 test('two logs are joined only where no record is ever skipped, whatever was cleaned or left out on either side', () => {
-  const random = seeded()
+  const random = seededRandom()
   const below = (limit: number) => Math.floor(random() * limit)
   let joins = 0
   for (let round = 0; round < 3_000; round++) {
