@@ -59,8 +59,10 @@ export class AnswerMemory {
 }
 
 const POOLED_BYTES_MIN = 16 * 1024
-/** Sizes of buffers between one power of two and the next: at most a fifth of a buffer lies idle. */
+/** Sizes of buffers between one power of two and the next: at most a fifth of a new buffer lies idle. */
 const SIZES_PER_DOUBLING = 4
+/** Answers differ in size: a free buffer serves those that fill the half of it, or each size would have its own idle ones. */
+const IDLE_SHARE_MAX = 1 / 2
 
 /**
  * Buffers that are used again and again: fresh memory costs a page fault for every 4 KiB, and a garbage collection that
@@ -81,11 +83,21 @@ export class BufferPool {
   take(bytes: number): Buffer | undefined {
     if (bytes < POOLED_BYTES_MIN) return undefined
     const size = sizeFor(bytes)
-    const at = this.#free.findLastIndex(({ length }) => length === size)
+    const at = this.#fitting(size)
     const [found] = at < 0 ? [] : this.#free.splice(at, 1)
     if (found === undefined) return Buffer.allocUnsafeSlow(size)
-    this.#freeBytes -= size
+    this.#freeBytes -= found.length
     return found
+  }
+
+  /** The index of the smallest that serves, of several the one used last; -1 when none does. */
+  #fitting(size: number): number {
+    let best = -1
+    for (const [index, { length }] of this.#free.entries()) {
+      const serves = length >= size && size >= length * IDLE_SHARE_MAX
+      if (serves && length <= (this.#free[best]?.length ?? length)) best = index
+    }
+    return best
   }
 
   give(buffer: Buffer): void {

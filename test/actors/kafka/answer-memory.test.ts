@@ -78,3 +78,13 @@ test('small buffers are not kept, and of the others the longest unused go first'
   expect(pool.take(32_768)).toBe(older)
   expect(pool.take(16_384)).not.toBe(oldest)
 })
+
+test('a free buffer serves an answer that fills the half of it, the smallest of several first', () => {
+  const pool = new BufferPool(1_000_000)
+  const [large, middle] = [131_072, 98_304].map((bytes) => Buffer.alloc(bytes))
+  for (const buffer of [middle, large]) if (buffer !== undefined) pool.give(buffer)
+  expect(pool.take(32_768), 'none serves what is so small').toHaveLength(32_768)
+  expect(pool.take(65_536)).toBe(middle)
+  expect(pool.take(65_536)).toBe(large)
+  expect(pool.take(65_536)).toHaveLength(65_536)
+})
