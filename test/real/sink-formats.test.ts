@@ -8,14 +8,14 @@ import { sinkDataPrefix } from '../../src/actors/store/names.ts'
 import type { FileFormat } from '../../src/config.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
 import { Faults } from '../../src/embedded/faults.ts'
-import { seededRandom } from '../support/chain-fixtures.ts'
 import { KafkaWorld } from '../support/kafka-world.ts'
+import { chooseSeed, seededRandom } from '../support/random.ts'
 import { type Opened, SinkWorld } from '../support/sink-world.ts'
 import { hasPython, pythonTool } from '../tools/python.ts'
 import { hasHdfs, startHdfs } from './hdfs.ts'
 import { hasMinio, startMinio } from './minio.ts'
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = chooseSeed()
 const USER = 'causeway'
 const TWEETS = 6_000
 
@@ -53,7 +53,6 @@ function linesOn(name: string, start: () => Promise<Lakes>): void {
     test.each(formats)(
       'each tweet is in the files %s once, with all of its values',
       async (ending, format) => {
-        console.log(`SEED=${seed}`)
         world = new SinkWorld(await KafkaWorld.start(), 's3', {
           ...lakes.open(`lake-${ending}`),
           faults: new Faults()

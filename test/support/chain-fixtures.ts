@@ -55,5 +55,3 @@ export async function preparedEntry(
     ]
   }
 }
-
-export { seededRandom } from './random.ts'
