@@ -2,9 +2,12 @@
 import { appendByteArray, newPageBytes } from './plain.ts'
 import { viewOn, wordsOf } from './words.ts'
 
-const EMPTY = 0xffffffff
+/** The index where there is no entry. */
+const EMPTY = -1
 /** More collisions than this are no accident: the column does better without a dictionary. */
 const PROBES_MAX = 64
+/** Shorter values are read byte by byte. */
+const WORDS_BYTES_MIN = 24
 
 /** The distinct strings of a column in order of appearance, kept as a dictionary page holds them. */
 export class Dictionary {
@@ -13,23 +16,23 @@ export class Dictionary {
   size = 0
   /** Where each value's length begins in the page. */
   #starts = new Uint32Array(64)
-  #hashes = new Int32Array(64)
-  /** Indexes by hash, open addressing, at most half full. */
-  #table = new Uint32Array(128).fill(EMPTY)
+  /** Two words an entry, a hash and its value's index: open addressing, at most half full. */
+  #table = newTable(128)
   /** The page's buffer, which is another one when it has grown, and a view of it. */
   #viewed = this.page.bytes
   #words = viewOn(this.#viewed)
 
   /** The index of a value, which is added when it is new; -1 when it does not fit in. */
   indexOf(source: Buffer, start: number, end: number): number {
-    const words = wordsOf(source)
-    const hash = hashOf(source, words, start, end)
-    const mask = this.#table.length - 1
+    const isLong = end - start >= WORDS_BYTES_MIN
+    const hash = isLong ? hashOfLong(source, start, end) : hashOfShort(source, start, end)
+    const table = this.#table
+    const mask = table.length - 2
     for (let probe = 0; probe < PROBES_MAX; probe++) {
-      const slot = (hash + probe) & mask
-      const index = this.#table[slot]!
+      const slot = ((hash + probe) << 1) & mask
+      const index = table[slot + 1]!
       if (index === EMPTY) return this.#add(source, start, end, hash, slot)
-      if (this.#hashes[index] === hash && this.#equals(index, source, words, start, end)) return index
+      if (table[slot] === hash && this.#equals(index, source, start, end)) return index
     }
     return -1
   }
@@ -37,7 +40,7 @@ export class Dictionary {
   /** Of all its buffers. */
   get bytes(): number {
     const { page } = this
-    return page.bytes.length + this.#starts.byteLength + this.#hashes.byteLength + this.#table.byteLength
+    return page.bytes.length + this.#starts.byteLength + this.#table.byteLength
   }
 
   /** Forgets all but the first values; it must not be asked for an index afterwards. */
@@ -58,22 +61,23 @@ export class Dictionary {
     if (this.size === this.#starts.length) this.#grow()
     const index = this.size++
     this.#starts[index] = this.page.length
-    this.#hashes[index] = hash
     appendByteArray(this.page, source, start, end)
-    this.#table[slot] = index
-    if (this.size * 2 > this.#table.length) this.#rehash()
+    this.#table[slot] = hash
+    this.#table[slot + 1] = index
+    if (this.size * 4 > this.#table.length) this.#rehash()
     return index
   }
 
-  #equals(index: number, source: Buffer, words: DataView, start: number, end: number): boolean {
+  #equals(index: number, source: Buffer, start: number, end: number): boolean {
     const { bytes } = this.page
-    const begin = this.startOf(index)
-    if (this.endOf(index) - begin !== end - start) return false
-    const ours = this.#wordsOfPage()
+    const moved = this.startOf(index) - start
+    if (this.endOf(index) - moved !== end) return false
     let at = start
-    const moved = begin - start
-    for (const last = end - 4; at <= last; at += 4) {
-      if (ours.getInt32(at + moved, true) !== words.getInt32(at, true)) return false
+    if (end - start >= WORDS_BYTES_MIN) {
+      const [ours, theirs] = [this.#wordsOfPage(), wordsOf(source)]
+      for (const last = end - 4; at <= last; at += 4) {
+        if (ours.getInt32(at + moved, true) !== theirs.getInt32(at, true)) return false
+      }
     }
     for (; at < end; at++) if (bytes[at + moved] !== source[at]) return false
     return true
@@ -90,28 +94,40 @@ export class Dictionary {
 
   #grow(): void {
     const starts = new Uint32Array(this.size * 2)
-    const hashes = new Int32Array(this.size * 2)
     starts.set(this.#starts)
-    hashes.set(this.#hashes)
     this.#starts = starts
-    this.#hashes = hashes
   }
 
   #rehash(): void {
-    const table = new Uint32Array(this.#table.length * 2).fill(EMPTY)
-    for (let index = 0; index < this.size; index++) {
-      let slot = this.#hashes[index]! & (table.length - 1)
-      while (table[slot] !== EMPTY) slot = (slot + 1) & (table.length - 1)
-      table[slot] = index
+    const old = this.#table
+    const table = newTable(old.length)
+    const mask = table.length - 2
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from + 1] === EMPTY) continue
+      let slot = (old[from]! << 1) & mask
+      while (table[slot + 1] !== EMPTY) slot = (slot + 2) & mask
+      table[slot] = old[from]!
+      table[slot + 1] = old[from + 1]!
     }
     this.#table = table
   }
 }
 
-/** By words, two at a time; the rotations let high bits reach low ones, which the table looks at. */
-function hashOf(source: Buffer, words: DataView, start: number, end: number): number {
-  let even = 0x811c9dc5 ^ (end - start)
-  let odd = 0x7feb352d
+function newTable(entries: number): Int32Array {
+  return new Int32Array(entries * 2).fill(EMPTY)
+}
+
+/** FNV-1a with a last mix, since the table looks at the low bits. */
+function hashOfShort(source: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ source[at]!, 0x01000193)
+  return hash ^ (hash >>> 15)
+}
+
+/** By words, two at a time; rotations let high bits reach low ones. */
+function hashOfLong(source: Buffer, start: number, end: number): number {
+  const words = wordsOf(source)
+  let [even, odd] = [end - start, 0]
   let at = start
   for (const last = end - 8; at <= last; at += 8) {
     even = Math.imul(even ^ words.getInt32(at, true), 0x9e3779b1)
@@ -119,7 +135,5 @@ function hashOf(source: Buffer, words: DataView, start: number, end: number): nu
     odd = Math.imul(odd ^ words.getInt32(at + 4, true), 0x85ebca6b)
     odd = (odd << 13) | (odd >>> 19)
   }
-  let hash = even ^ Math.imul(odd, 0xc2b2ae35)
-  for (; at < end; at++) hash = Math.imul(hash ^ source[at]!, 0x01000193)
-  return hash ^ (hash >>> 15)
+  return hashOfShort(source, at, end) ^ Math.imul(even ^ (even >>> 15), 0xc2b2ae35) ^ odd
 }
