@@ -304,6 +304,8 @@ export interface HiveConfig {
   readonly auth: HiveAuth
   readonly user?: string
   readonly password?: Secret
+  /** Absent: no TLS. */
+  readonly tls?: Pick<TlsConfig, 'ca' | 'serverName'>
   readonly database: string
   readonly table: string
   /** What instants are in the table; `bigint`: milliseconds since 1970. */

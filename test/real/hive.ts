@@ -11,13 +11,16 @@ import { Restartable } from './restartable.ts'
 
 const folder = join(import.meta.dirname, 'hive')
 const source = join(folder, 'HiveSql.java')
+const passwords = join(folder, 'OneUser.java')
 
 /** Whether HiveServer2 can be had here. */
 export const hasHive = hasMaven
 
 /** Fetches and compiles what the tests need of Hive. */
 export async function prepareHive(): Promise<void> {
-  await compiled({ source, libraries: await hiveLibraries() })
+  const libraries = await hiveLibraries()
+  await compiled({ source, libraries })
+  await compiled({ source: passwords, libraries })
 }
 
 /** HiveServer2 4.0.1 with its metastore (Derby) in the same process; the tables' files are on HDFS. */
@@ -35,18 +38,28 @@ export interface RealHive {
 export interface HiveOptions {
   /** Where the server's machine stands; `UTC` by default. */
   readonly timeZone?: string
-  /** `hive.server2.authentication`: `NOSASL`, the default, or `NONE`, which speaks SASL and believes every password. */
-  readonly authentication?: 'NOSASL' | 'NONE'
+  /**
+   * `hive.server2.authentication`: `NOSASL`, the default; `NONE`, which speaks SASL and believes every password; or `CUSTOM`,
+   * which knows one user and his password, and which `query` does not speak.
+   */
+  readonly authentication?: 'NOSASL' | 'NONE' | { readonly user: string; readonly password: string }
+  /** `hive.server2.use.SSL`, with this file of Java's keytool; `query` does not speak it. */
+  readonly keystore?: { readonly path: string; readonly password: string }
   /** `hive.server2.transport.mode`, `binary` by default. */
   readonly transport?: 'binary' | 'http'
 }
 
 export async function startHive(hdfs: RealHdfs, options: HiveOptions = {}): Promise<RealHive> {
-  const { timeZone = 'UTC', authentication = 'NOSASL', transport = 'binary' } = options
+  const { timeZone = 'UTC', authentication = 'NOSASL', transport = 'binary', keystore } = options
+  const known = typeof authentication === 'object' ? authentication : undefined
   const libraries = await hiveLibraries()
   const directory = mkdtempSync(join(tmpdir(), 'causeway-hive-'))
   const port = await freePort()
-  const conf = writeConfiguration(directory, hdfs, { port, authentication, transport })
+  const conf = writeConfiguration(directory, hdfs, {
+    ...{ port, transport, ...(keystore && { keystore }) },
+    authentication: typeof authentication === 'object' ? 'CUSTOM' : authentication
+  })
+  const classes = known && (await compiled({ source: passwords, libraries }))
   const process = new Restartable({
     name: 'HiveServer2',
     command: 'java',
@@ -57,8 +70,9 @@ export async function startHive(hdfs: RealHdfs, options: HiveOptions = {}): Prom
       `-Dderby.stream.error.file=${join(directory, 'derby.log')}`,
       '-Dlog4j2.level=WARN',
       `-Duser.timezone=${timeZone}`,
+      ...(known ? [`-Done.user=${known.user}`, `-Done.password=${known.password}`] : []),
       '-cp',
-      `${conf}:${libraries}/*`,
+      [conf, ...(classes === undefined ? [] : [classes]), `${libraries}/*`].join(':'),
       'org.apache.hive.service.server.HiveServer2'
     ],
     cwd: directory,
@@ -121,14 +135,15 @@ const opened = [
   'sun.nio.cs'
 ] as const
 
-interface ServerSettings extends Required<Pick<HiveOptions, 'authentication' | 'transport'>> {
+interface ServerSettings extends Pick<HiveOptions, 'transport' | 'keystore'> {
   readonly port: number
+  readonly authentication: 'NOSASL' | 'NONE' | 'CUSTOM'
 }
 
 function writeConfiguration(
   directory: string,
   { uri }: RealHdfs,
-  { port, authentication, transport }: ServerSettings
+  { port, authentication, transport = 'binary', keystore }: ServerSettings
 ): string {
   const conf = join(directory, 'conf')
   mkdirSync(conf)
@@ -155,6 +170,12 @@ function writeConfiguration(
     'hive.server2.webui.port': '-1',
     'hive.server2.max.start.attempts': '1',
     'hive.server2.authentication': authentication,
+    ...(authentication === 'CUSTOM' && { 'hive.server2.custom.authentication.class': 'OneUser' }),
+    ...(keystore && {
+      'hive.server2.use.SSL': 'true',
+      'hive.server2.keystore.path': keystore.path,
+      'hive.server2.keystore.password': keystore.password
+    }),
     'hive.server2.enable.doAs': 'false',
     'hive.server2.materializedviews.registry.impl': 'DUMMY',
     'hive.notification.event.poll.interval': '0s',

@@ -1,6 +1,8 @@
-import type { Socket } from 'node:net'
+import { once } from 'node:events'
+import { isIP, type Socket } from 'node:net'
 import type { HiveConfig } from '../../config.ts'
 import { Fault, toFault } from '../../errors.ts'
+import { tlsReason } from '../kafka/socket.ts'
 
 /** A row of an answer, by the names of its columns. */
 export type HiveRow = Readonly<Record<string, unknown>>
@@ -17,6 +19,8 @@ const CONNECT_MS = 20_000
 /** What a fault says of the statement that was refused. */
 const EXCERPT_CHARS = 120
 const DEFAULT_PORT = 10_000
+/** What begins the answer of a TLS server to anything else (RFC 8446, 5.1); no answer of Thrift or of its SASL begins so. */
+const TLS_ALERT = 0x15
 
 /**
  * Opens a session of HiveServer2, does `work` in it and closes it. Statements about tables are rare, so none is kept open:
@@ -33,13 +37,13 @@ export async function withHive<T>(
 ): Promise<T> {
   const { HiveClient, HiveUtils, auth, connections, thrift } = await import('hive-driver')
   const { TCLIService, TCLIService_types: types } = thrift
-  const line = new Line(config.url, signal)
+  const line = new Line(config, signal)
   try {
     const client = new HiveClient(TCLIService, types)
     client.on('error', line.fail)
     client.on('close', line.closed)
     const { hostname: host, port } = new URL(config.url)
-    const place = { host: host.replace(/^\[|\]$/g, ''), port: port === '' ? DEFAULT_PORT : Number(port) }
+    const place = placeOf(host.replace(/^\[|\]$/g, ''), port, config.tls)
     const credentials = {
       ...(config.user !== undefined && { username: config.user }),
       ...(config.password && { password: config.password.reveal() })
@@ -51,8 +55,11 @@ export async function withHive<T>(
     const authentication: typeof inner = {
       authenticate(transport) {
         const authenticated = inner.authenticate(transport)
-        line.hold(transport.getTransport())
-        return authenticated
+        const socket = transport.getTransport()
+        line.hold(socket)
+        // Without SASL nobody else waits for the handshake, and a stranger is told nothing.
+        const isEarly = config.tls !== undefined && config.auth === 'nosasl'
+        return isEarly ? once(socket, 'secureConnect').then(() => authenticated) : authenticated
       }
     }
     await line.within(CONNECT_MS, client.connect(place, new connections.TcpConnection(), authentication))
@@ -91,10 +98,12 @@ class Line {
   readonly place: string
   readonly #broken = Promise.withResolvers<never>()
   readonly #signal: AbortSignal
+  readonly #isSecure: boolean
   #socket: Socket | undefined
 
-  constructor(url: string, signal: AbortSignal) {
+  constructor({ url, tls }: Pick<HiveConfig, 'url' | 'tls'>, signal: AbortSignal) {
     this.place = new URL(url).host
+    this.#isSecure = tls !== undefined
     this.#signal = signal
     // Nobody may be waiting when it breaks.
     this.#broken.promise.catch(() => undefined)
@@ -102,8 +111,9 @@ class Line {
   }
 
   readonly fail = (error: unknown): void => {
-    const { message } = toFault(error)
-    const what = `${this.place}: ${message}`
+    const { code, message } = toFault(error)
+    const isTls = this.#isSecure && code === 'unknown' && error instanceof Error && 'code' in error
+    const what = `${this.place}: ${isTls ? `TLS failed: ${tlsReason(error)}` : message}`
     this.#broken.reject(new Fault('hive-unreachable', what, { cause: error, retryable: true }))
   }
 
@@ -115,6 +125,10 @@ class Line {
     this.#socket = socket
     socket.on('error', this.fail)
     socket.on('close', this.closed)
+    if (this.#isSecure) return
+    socket.prependOnceListener('data', ([first]: Buffer) => {
+      if (first === TLS_ALERT) this.fail(new Error('it speaks TLS, for which hive.tls is not set'))
+    })
   }
 
   async within<T>(timeoutMs: number, call: Promise<T>): Promise<T> {
@@ -132,6 +146,18 @@ class Line {
   end(): void {
     this.#signal.removeEventListener('abort', this.#abort)
     this.#socket?.destroy()
+  }
+}
+
+/** The driver believes every certificate unless it is told not to. */
+function placeOf(host: string, port: string, tls: HiveConfig['tls']) {
+  const place = { host, port: port === '' ? DEFAULT_PORT : Number(port) }
+  if (tls === undefined) return place
+  const { ca, serverName = isIP(host) === 0 ? host : undefined } = tls
+  const name = serverName === undefined ? {} : { servername: serverName }
+  return {
+    ...place,
+    options: { ssl: true, rejectUnauthorized: true, ...name, ...(ca !== undefined && { ca }) }
   }
 }
 
