@@ -10,8 +10,11 @@
  *     16 how many lengths keys below may have, 0: none       20 by length: the first step below
  *     32 the key, filled up to 16 bytes
  *
- * What is found goes to 12 bytes a slot: kind, start, end. Positions are addresses. After the document comes a quote, which
- * ends every loop over its bytes, and 15 bytes that may be read.
+ * The results are 16 bytes of which the first four count the list, then 16 bytes a slot: kind, start, end, whether it is on the
+ * list; then the list of slots at which something was found, since most find nothing. All zeros before the first document.
+ *
+ * Positions are addresses. After the document comes a quote, which ends every loop over its bytes, and 15 bytes that may be
+ * read.
  */
 
 /** Does not return: throws in JavaScript. */
@@ -73,12 +76,13 @@ const WORD_FALS: u32 = 0x736c_6166
 const OPEN: usize = memory.data(512, 16)
 
 let documentEnd: usize = 0
-let found: usize = 0
+let count: usize = 0
+let list: usize = 0
 let document: u32 = 0
 /** Of the string or scalar that was read last. */
 let kind: u32 = 0
 
-/** Scans the document in `[start, end)`; `results` has `slots` places. */
+/** Scans the document in `[start, end)`. */
 export function scan(plan: usize, results: usize, slots: u32, start: usize, end: usize): void {
   begin(results, slots, end)
   const after = blank(value(plan, next(start)))
@@ -102,11 +106,21 @@ export function isAscii(start: usize, end: usize): bool {
   return i8x16.bitmask(all) == 0 && rest < 0x80
 }
 
+/** Clears what the last document of the same plan left. */
 function begin(results: usize, slots: u32, end: usize): void {
   documentEnd = end
-  found = results
   document++
-  memory.fill(results, 0, slots * 12)
+  count = results
+  list = resultOf(slots)
+  const listEnd = list + (load<u32>(count) << 2)
+  for (let at = list; at < listEnd; at += 4) store<u32>(resultOf(load<u32>(at)), 0, 12)
+  store<u32>(count, 0)
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function resultOf(slot: u32): usize {
+  return count + 16 + (usize(slot) << 4)
 }
 
 function fail(at: usize, why: u32): void {
@@ -132,7 +146,13 @@ function value(step: usize, at: usize): usize {
   } else after = scalar(at)
   const slot = load<i32>(step)
   if (slot >= 0) {
-    const result = found + usize(slot) * 12
+    const result = resultOf(slot)
+    if (load<u32>(result, 12) == 0) {
+      const listed = load<u32>(count)
+      store<u32>(list + (usize(listed) << 2), slot)
+      store<u32>(count, listed + 1)
+      store<u32>(result, 1, 12)
+    }
     store<u32>(result, kind)
     store<u32>(result, at + quote, 4)
     store<u32>(result, after - quote, 8)
@@ -430,7 +450,7 @@ function hex4(at: usize): i32 {
 /** What an earlier member of the same key had put there is no longer so. */
 function forget(step: usize): void {
   const slot = load<i32>(step)
-  if (slot >= 0) store<u32>(found + usize(slot) * 12, 0)
+  if (slot >= 0) store<u32>(resultOf(slot), 0)
   const lengths = load<u32>(step, 16)
   for (let length: u32 = 0; length < lengths; length++) {
     let below: usize = load<u32>(load<u32>(step, 20) + (length << 2))

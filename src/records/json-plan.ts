@@ -20,16 +20,15 @@ interface Step {
 
 /** The fields of a step in the kernel's memory, as `kernel/json.ts` describes them. */
 const field = { slot: 0, first: 8, sibling: 12, lengths: 16, below: 20, key: 32 } as const
-/** Kind, start and end. */
-const RESULT_BYTES = 12
+/** The count of the list; by slot, a result; and by slot, a place on the list. */
+const [COUNT_BYTES, RESULT_BYTES, LISTED_BYTES] = [16, 16, 4] as const
 
-/** What the kernel looks for in documents: laid out as it lies in its memory, where the results and the document follow it. */
+/** What the kernel looks for in documents, and room for its results: laid out as it lies in its memory, before the document. */
 export class JsonPlan {
   readonly slots: number
   /** Addresses. */
   readonly root = kernelBase
   readonly results: number
-  readonly #document: number
   readonly #image: Buffer
   #imageEnd = 0
 
@@ -45,15 +44,15 @@ export class JsonPlan {
         stepAt(element, pointer).slot = pointers.length + index
       }
     }
-    this.#image = Buffer.alloc(sizeOf(root))
+    const steps = sizeOf(root)
+    this.#image = Buffer.alloc(steps + aligned(COUNT_BYTES + this.slots * (RESULT_BYTES + LISTED_BYTES)))
     this.#write(root)
-    this.results = kernelBase + this.#image.length
-    this.#document = this.results + aligned(this.slots * RESULT_BYTES)
+    this.results = kernelBase + steps
   }
 
-  /** What it takes of the memory, its results included. */
+  /** What it takes of the memory. */
   get bytes(): number {
-    return this.#document - kernelBase
+    return this.#image.length
   }
 
   /** Brings a document, and the plan if it is not there, into the memory. Returns the document's address. */
@@ -62,8 +61,9 @@ export class JsonPlan {
       kernel.load(this.#image, 0, this.#image.length, kernelBase)
       kernel.resident = this
     }
-    kernel.load(buffer, start, end, this.#document)
-    return this.#document
+    const document = kernelBase + this.bytes
+    kernel.load(buffer, start, end, document)
+    return document
   }
 
   /** Returns the step's address. */

@@ -122,11 +122,13 @@ export class JsonScanner {
   #take({ words }: Kernel, moved: number): void {
     const { slots, results } = this.#plan
     const { kinds: found, starts, ends } = this
-    let word = results >> 2
-    for (let slot = 0; slot < slots; slot++, word += 3) {
-      const kind = words[word]!
-      found[slot] = kind
-      if (kind === kinds.absent) continue
+    const [first, list] = [(results >> 2) + 4, (results >> 2) + 4 + slots * 4]
+    const listEnd = list + words[results >> 2]!
+    found.fill(kinds.absent)
+    for (let at = list; at < listEnd; at++) {
+      const slot = words[at]!
+      const word = first + slot * 4
+      found[slot] = words[word]!
       starts[slot] = words[word + 1]! + moved
       ends[slot] = words[word + 2]! + moved
     }
