@@ -118,7 +118,6 @@ function worlds(start: () => Promise<SinkWorld>, seed: number) {
     defer,
     begin: async () => {
       world = await start()
-      await world.kafka.createTopic('source', 'hybrid', 4)
       return { world, random: seededRandom(seed) }
     },
     verify: () => verify(world, defer)

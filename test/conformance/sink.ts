@@ -31,7 +31,6 @@ export function sinkConformance(name: string, start: () => Promise<SinkWorld>): 
     afterEach(() => world?.stop())
     const begin = async () => {
       world = await start()
-      await world.kafka.createTopic('source', 'hybrid', 4)
       return seededRandom(seed)
     }
 

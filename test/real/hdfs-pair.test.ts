@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
-import { Faults } from '../../src/embedded/faults.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { hasHdfs, type RealHdfs, startHdfs } from './hdfs.ts'
@@ -17,8 +15,7 @@ describe.skipIf(!hasHdfs)('a pair of NameNodes of HDFS 3.4.3', () => {
     const namenodes = [hdfs.nameNode, hdfs.standby].flatMap((one) => one?.url ?? [])
     const store = new HdfsStore({ namenodes, path: '/lake', user: USER, timeoutMs: 5_000 })
     const stop = async () => store.close()
-    world = new SinkWorld(await KafkaWorld.start(), 'hdfs', { store, faults: new Faults(), stop })
-    await world.kafka.createTopic('source', 'hybrid', 4)
+    world = await SinkWorld.over('hdfs', { store, stop })
   })
   afterAll(async () => {
     await world?.stop()

@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { WebHdfs } from '../../src/actors/hdfs/webhdfs.ts'
-import { Faults } from '../../src/embedded/faults.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { hasHdfs, type RealHdfs, startHdfs } from './hdfs.ts'
@@ -24,8 +22,7 @@ describe.skipIf(!hasHdfs)('HDFS 3.4.3', () => {
       await ask(path, `SETOWNER&owner=${USER}`)
     const store = new HdfsStore({ namenodes: [hdfs.nameNode.url], path: '/lake', user: USER })
     const stop = async () => store.close()
-    world = new SinkWorld(await KafkaWorld.start(), 'hdfs', { store, faults: new Faults(), stop })
-    await world.kafka.createTopic('source', 'hybrid', 4)
+    world = await SinkWorld.over('hdfs', { store, stop })
   })
   afterAll(async () => {
     await world?.stop()

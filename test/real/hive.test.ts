@@ -2,9 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { sinkColumns } from '../../src/actors/rows/open.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
-import { Faults } from '../../src/embedded/faults.ts'
 import type { ColumnType } from '../../src/records/columns.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { type RealHdfs, startHdfs } from './hdfs.ts'
@@ -89,8 +87,7 @@ describe.skipIf(!hasHive)('Hive 4.0.1', () => {
 async function fill(hdfs: RealHdfs): Promise<SinkWorld> {
   const store = new HdfsStore({ namenodes: [hdfs.nameNode.url], path: '/lake', user: USER })
   const stop = async () => store.close()
-  const world = new SinkWorld(await KafkaWorld.start(), 'hdfs', { store, faults: new Faults(), stop })
-  await world.kafka.createTopic('source', 'hybrid', 4)
+  const world = await SinkWorld.over('hdfs', { store, stop })
   for (const codec of ['snappy', 'zstd'] as const) {
     await world.produce(TWEETS / 2, seededRandom(7))
     const sink = world.run({ config: { format: { type: 'parquet', codec } } })

@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import type { DataFile } from '../../src/actors/store/store.ts'
-import { Faults } from '../../src/embedded/faults.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { type RealHdfs, startHdfs } from './hdfs.ts'
@@ -49,9 +47,8 @@ describe.skipIf(!hasHttpFs)('HttpFS 3.4.2 before HDFS 3.4.3', () => {
   test('a sink publishes each offset once, whenever HttpFS is killed', async () => {
     const store = open('/lake')
     const stop = async () => store.close()
-    const world = new SinkWorld(await KafkaWorld.start(), 'hdfs', { store, faults: new Faults(), stop })
+    const world = await SinkWorld.over('hdfs', { store, stop })
     try {
-      await world.kafka.createTopic('source', 'hybrid', 4)
       const sink = world.run()
       for (let kill = 0; kill < 2; kill++) {
         await world.produce(1_000, seededRandom(kill))

@@ -1,9 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, test } from 'vitest'
 import { S3Store } from '../../src/actors/s3/store.ts'
-import { Faults } from '../../src/embedded/faults.ts'
 import { sinkConformance } from '../conformance/sink.ts'
 import { disturbSink } from '../support/disturbed-sink.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { chooseSeed, seededRandom } from '../support/random.ts'
 import { SinkWorld, type Step } from '../support/sink-world.ts'
 import { httpFraming } from '../tools/framing.ts'
@@ -64,8 +62,8 @@ function sinksOn(
         proxy.clear()
         store.close()
       }
-      return new SinkWorld(await KafkaWorld.start(), 's3', {
-        ...{ store, place, faults: new Faults(), stop },
+      return await SinkWorld.over('s3', {
+        ...{ store, place, stop },
         inject: (step, { type }, { after = 0, times = 1 }) => {
           if (type !== 'lose-reply' && type !== 'fail-before') throw new Error(`no way to ${type}`)
           proxy.set({ fault: type, match: requests[step], skip: after, times })

@@ -7,8 +7,6 @@ import { S3Store } from '../../src/actors/s3/store.ts'
 import { sinkDataPrefix } from '../../src/actors/store/names.ts'
 import type { FileFormat } from '../../src/config.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
-import { Faults } from '../../src/embedded/faults.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { chooseSeed, seededRandom } from '../support/random.ts'
 import { type Opened, SinkWorld } from '../support/sink-world.ts'
 import { hasPython, pythonTool } from '../tools/python.ts'
@@ -28,7 +26,7 @@ const formats: readonly (readonly [ending: string, format: FileFormat])[] = [
 
 /** A service with a place for each sink. */
 interface Lakes {
-  open(name: string): Omit<Opened, 'faults'>
+  open(name: string): Opened
   stop(): Promise<void>
 }
 
@@ -53,11 +51,7 @@ function linesOn(name: string, start: () => Promise<Lakes>): void {
     test.each(formats)(
       'each tweet is in the files %s once, with all of its values',
       async (ending, format) => {
-        world = new SinkWorld(await KafkaWorld.start(), 's3', {
-          ...lakes.open(`lake-${ending}`),
-          faults: new Faults()
-        })
-        await world.kafka.createTopic('source', 'hybrid', 4)
+        world = await SinkWorld.over('s3', lakes.open(`lake-${ending}`))
         await world.produce(TWEETS, seededRandom(seed))
         const sink = world.run({ config: { format } })
         await world.untilCaughtUp(sink)

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { HdfsStore } from '../../src/actors/hdfs/store.ts'
 import { startWebHdfs } from '../../src/embedded/webhdfs/webhdfs.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { seededRandom } from '../support/random.ts'
 import { SinkWorld } from '../support/sink-world.ts'
 import { cleanups } from '../tools/cleanup.ts'
@@ -22,9 +21,8 @@ async function start() {
     await hdfs.stop()
     await rm(dataDir, { recursive: true })
   }
-  const world = new SinkWorld(await KafkaWorld.start(), 'hdfs', { store, faults: hdfs.faults, stop })
+  const world = await SinkWorld.over('hdfs', { store, faults: hdfs.faults, stop })
   defer(() => world.stop())
-  await world.kafka.createTopic('source', 'hybrid', 4)
   return { hdfs, world }
 }
 

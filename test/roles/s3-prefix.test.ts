@@ -12,7 +12,7 @@ const VALUE = '{"data":{"id":"1","text":"x","created_at":"2026-11-20T10:00:00Z"}
 test('sinks of one name on two clusters do not meet below one prefix: each offset of each is published once', async () => {
   const world = await SinkWorld.start('s3')
   defer(() => world.stop())
-  for (const side of ['source', 'target'] as const) await world.kafka.createTopic(side, 'hybrid', 4)
+  await world.kafka.createTopic('target', 'hybrid', 4)
   await world.produce(500, seededRandom(1))
   const producer = world.kafka.kafka('target').producer()
   await producer.connect()

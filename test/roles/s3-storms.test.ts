@@ -18,7 +18,6 @@ test('each offset is published once through storms of 503 SlowDown, at whatever 
   const random = seededRandom()
   const world = await SinkWorld.start('s3')
   defer(() => world.stop())
-  await world.kafka.createTopic('source', 'hybrid', 4)
   const sink = world.run()
   await sink.until(({ ready }) => ready)
   for (const step of steps) {

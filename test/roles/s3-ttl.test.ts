@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { S3Store } from '../../src/actors/s3/store.ts'
 import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
-import { KafkaWorld } from '../support/kafka-world.ts'
 import { seededRandom } from '../support/random.ts'
 import { runLifecycle } from '../support/s3-lifecycle.ts'
 import { SinkWorld } from '../support/sink-world.ts'
@@ -37,9 +36,8 @@ async function start(ttl: string) {
     credentials
   })
   const stop = async () => store.close()
-  const world = new SinkWorld(await KafkaWorld.start(), 's3', { store, faults, stop })
+  const world = await SinkWorld.over('s3', { store, faults, stop })
   defer(() => world.stop())
-  await world.kafka.createTopic('source', 'hybrid', 4)
   const applied = await runLifecycle(
     { directory, endpoint, keys: credentials, sink: 'test.raw' },
     ttl,

@@ -10,7 +10,6 @@ let world: SinkWorld
 let random: () => number
 beforeEach(async () => {
   world = await SinkWorld.start('memory')
-  await world.kafka.createTopic('source', 'hybrid', 4)
   random = seededRandom()
 })
 afterEach(() => world.stop())

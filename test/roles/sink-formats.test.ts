@@ -11,7 +11,6 @@ const signal = AbortSignal.timeout(60_000)
 let world: SinkWorld
 beforeEach(async () => {
   world = await SinkWorld.start('memory')
-  await world.kafka.createTopic('source', 'hybrid', 4)
 })
 afterEach(() => world.stop())
 

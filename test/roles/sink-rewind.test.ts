@@ -38,7 +38,6 @@ async function ranges(): Promise<Record<string, [number, number][]>> {
 test('a running sink meets a rewind and goes on where it says, and says what readers will see', async () => {
   world = await SinkWorld.start('s3')
   const random = seededRandom(3)
-  await world.kafka.createTopic('source', 'hybrid', 4)
   await expect(plan('earliest')).rejects.toMatchObject({ code: 'arguments-invalid' })
   await world.produce(2_000, random)
   const sink = world.run()
@@ -70,7 +69,6 @@ test('a running sink meets a rewind and goes on where it says, and says what rea
 test('an entry that is lost with its records is data loss with the range, until it is abandoned', async () => {
   world = await SinkWorld.start('memory')
   const random = seededRandom(4)
-  await world.kafka.createTopic('source', 'hybrid', 4)
   await world.produce(2_000, random)
   const committed = Promise.withResolvers<void>()
   const store = new WatchedStore(world.store, async (method, path, when) => {

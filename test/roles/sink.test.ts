@@ -13,7 +13,6 @@ let world: SinkWorld
 let random: () => number
 beforeEach(async () => {
   world = await SinkWorld.start('memory')
-  await world.kafka.createTopic('source', 'hybrid', 4)
   random = seededRandom(seed)
 })
 afterEach(() => world.stop())

@@ -15,7 +15,6 @@ export async function disturbSink(
   disturbance: Disturbance
 ): Promise<void> {
   const random = seededRandom(seed)
-  await world.kafka.createTopic('source', 'hybrid', 4)
   let calls = 0
   let struck = Promise.withResolvers<void>()
   const store = new WatchedStore(world.store, () => {

@@ -15,7 +15,7 @@ import { readRepaired } from '../../src/actors/store/records.ts'
 import type { Store } from '../../src/actors/store/store.ts'
 import type { SinkConfig } from '../../src/config.ts'
 import { tweetAt } from '../../src/embedded/event-stream/generator.ts'
-import type { FaultAction, Faults } from '../../src/embedded/faults.ts'
+import { type FaultAction, Faults } from '../../src/embedded/faults.ts'
 import { startObjectStore } from '../../src/embedded/object-store/object-store.ts'
 import { startWebHdfs } from '../../src/embedded/webhdfs/webhdfs.ts'
 import type { RoleName } from '../../src/roles/role.ts'
@@ -67,19 +67,26 @@ export class SinkWorld {
   readonly #stop: () => Promise<void>
   #produced = 0
 
-  constructor(kafka: KafkaWorld, backend: Backend, opened: Opened) {
+  private constructor(kafka: KafkaWorld, backend: Backend, opened: Opened) {
     this.kafka = kafka
     this.backend = backend
     this.store = opened.store
     this.place = opened.place
-    this.faults = opened.faults
+    this.faults = opened.faults ?? new Faults()
     this.#inject = opened.inject
     this.#stop = opened.stop
   }
 
+  /** On an embedded store. */
   static async start(backend: Backend): Promise<SinkWorld> {
-    const opened = await openers[backend]()
-    return new SinkWorld(await KafkaWorld.start(), backend, opened)
+    return await SinkWorld.over(backend, await openers[backend]())
+  }
+
+  /** On a store that somebody else has opened. The topic `hybrid` is there, with four partitions. */
+  static async over(backend: Backend, opened: Opened): Promise<SinkWorld> {
+    const world = new SinkWorld(await KafkaWorld.start(), backend, opened)
+    await world.kafka.createTopic('source', 'hybrid', world.expected.length)
+    return world
   }
 
   /** Makes some of the next requests of a step fail. */
@@ -205,7 +212,7 @@ export interface Hits {
 export interface Opened {
   readonly store: Store
   readonly place?: StorePlace
-  readonly faults: Faults
+  readonly faults?: Faults
   /** For a service that has no fault hooks. */
   readonly inject?: (step: Step, action: FaultAction, hits: Hits) => void
   readonly stop: () => Promise<void>

@@ -21,7 +21,6 @@ afterEach(() => world?.stop())
 async function produced() {
   world = await SinkWorld.start('memory')
   const { kafka } = world
-  await kafka.createTopic('source', 'hybrid', 4)
   await world.produce(2_000, seededRandom(7))
   const options = { cluster: kafka.clusters.source, budget: kafka.budget, rows }
   return {
