@@ -16,6 +16,21 @@ export const ofLayout: Readonly<Record<string, Mutation>> = {
     replace: "createHash('sha256').update(encoded.slice(0, SEGMENT_MAX))",
     test: layout('values of columns are encoded, and null, empty and long ones have directories of their own')
   },
+  'any column is a time': {
+    file: 'src/records/directories.ts',
+    find: "columns.filter(({ type }) => type === 'timestamp')",
+    replace: 'columns',
+    test: { file: 'test/records/directories.test.ts', title: 'the time is a column of type timestamp' }
+  },
+  'directories are of columns that are not selected': {
+    file: 'src/config/schema-columns.ts',
+    find: 'select === undefined || select.includes(name)',
+    replace: "name !== ''",
+    test: {
+      file: 'test/config/schema-columns.test.ts',
+      title: 'refused: a directory of a column that is not selected'
+    }
+  },
   'small chunks do not wait': {
     file: 'src/machines/chain.ts',
     find: "after: { age: [{ guard: 'isWorthwhile', target: 'ripe' }, { target: 'small' }] }",

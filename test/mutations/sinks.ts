@@ -41,6 +41,15 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     replace: '\n',
     test: chain('an entry of another writer, or the end of the generation, is a loss')
   },
+  'rivals who commit at once both win': {
+    file: 'src/actors/store/commit.ts',
+    find: "if (found !== undefined && found.nonce !== entry.nonce) return 'lost'\n",
+    replace: '\n',
+    test: {
+      file: 'test/roles/sink.test.ts',
+      title: 'two instances that commit one range at the same moment: one wins'
+    }
+  },
   'a doubtful commit not read back': {
     file: 'src/actors/store/commit.ts',
     find: "    if (answer.outcome === 'doubtful') doubt = answer.fault\n",
@@ -185,6 +194,16 @@ export const ofSinks: Readonly<Record<string, Mutation>> = {
     test: {
       file: 'test/actors/hive/ddl.test.ts',
       title: 'values cannot leave their quotes, end a statement of a script, or name a variable'
+    }
+  },
+  'any certificate of Hive is believed': {
+    file: 'src/actors/hive/session.ts',
+    find: 'rejectUnauthorized: true',
+    replace: 'rejectUnauthorized: false',
+    test: {
+      file: 'test/actors/hive/session.test.ts',
+      title:
+        'over TLS, one whom the authority did not sign is told nothing, the other one is spoken to, plain'
     }
   }
 }
