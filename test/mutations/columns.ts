@@ -11,10 +11,10 @@ export const ofColumns: Readonly<Record<string, Mutation>> = {
       title: '2^32, whose lower half is zero'
     }
   },
-  'elements of a repeated array mixed': {
-    file: 'src/records/json.ts',
-    find: '    if (step.first !== undefined) this.#forget(step.first)\n',
-    replace: '',
+  'what an array begins with takes the places of other columns': {
+    file: 'src/records/json-plan.ts',
+    find: '.slot = pointers.length + index',
+    replace: '.slot = index',
     test: {
       file: 'test/records/json.test.ts',
       title: 'on the first element of an array, also where the array is repeated or is none'

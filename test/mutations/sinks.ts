@@ -15,8 +15,8 @@ const warehouse = (title: string) => ({ file: 'test/conformance/warehouse.test.t
 export const ofSinks: Readonly<Record<string, Mutation>> = {
   'committed before it is uploaded': {
     file: 'src/machines/chain.ts',
-    find: "          target: 'preparing',\n",
-    replace: "          target: 'committing',\n",
+    find: "target: 'preparing'",
+    replace: "target: 'committing'",
     test: promise
   },
   'head moved before the files are visible': {
