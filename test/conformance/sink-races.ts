@@ -25,7 +25,7 @@ export function sinkRaces(name: string, start: () => Promise<SinkWorld>, seed: n
     if (holds(`sinks on ${name}`, AT_ONCE)) {
       test(AT_ONCE, async () => {
         const { world, random } = await begin()
-        await world.produce(3_000, random)
+        await world.produce(1_500, random)
         const meet = meetings(2)
         const store = new WatchedStore(world.store, async (method, path, moment) => {
           if (method === 'create' && moment === 'before' && isFirstEntry(path)) await meet(path)
@@ -105,7 +105,7 @@ const AT_ONCE = 'two instances that commit one range at the same moment: one win
 const KEYS = `rotate_age = "100ms"
 rotate_bytes = "128KiB"
 refresh_interval = "1s"
-session_timeout = "2s"`
+session_timeout = "3s"`
 
 const isAtWork = ({ state }: { readonly state: string }) => state !== 'idle' && state !== 'opening'
 
