@@ -1,7 +1,7 @@
 import { Fault } from '../../errors.ts'
 import type { Codec } from '../../records/batch.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { ensureTopic } from '../mirror/prepare.ts'
+import { ensureTopic } from '../kafka/ensure-topic.ts'
 import type { IngestTopics } from './batch.ts'
 
 export interface PrepareIngestOptions {

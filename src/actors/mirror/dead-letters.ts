@@ -3,8 +3,8 @@ import { type Rebatched, Rebatcher } from '../../records/rebatch.ts'
 import type { RecordCursor } from '../../records/record.ts'
 import { withHeaders } from '../../records/with-headers.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { ensureTopic } from '../kafka/ensure-topic.ts'
 import type { TopicPartition } from '../kafka/topic-partition.ts'
-import { ensureTopic } from './prepare.ts'
 
 /** Whose dead letters, and where they go. */
 export interface DeadLetterOptions {

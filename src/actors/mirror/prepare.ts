@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { MirrorConfig } from '../../config.ts'
 import { Fault } from '../../errors.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { ensureTopic } from '../kafka/ensure-topic.ts'
 import { claimOf } from './position-records.ts'
 import { type TakeOverOptions, takeOver } from './takeover.ts'
 import type { Scopes } from './topics/scopes.ts'
@@ -18,7 +18,6 @@ export interface ClusterIds {
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024
-const LOOK_AGAIN_MS = 50
 
 /**
  * Creates the position topic where it is missing, and takes positions over where the config says so. Rejects with
@@ -58,27 +57,4 @@ export async function ensurePositionsTopic(
 ): Promise<void> {
   const configs = { 'cleanup.policy': 'compact', 'segment.bytes': String(SEGMENT_BYTES) }
   await ensureTopic(target, topic, { partitions: shards, replication, configs }, signal)
-}
-
-/**
- * Creates a topic unless it exists, and then resolves when each of its partitions has a leader. One that existed may have
- * partitions without: they hold up nobody but those who need them.
- */
-export async function ensureTopic(
-  cluster: Cluster,
-  name: string,
-  topic: Parameters<Cluster['createTopic']>[1],
-  signal: AbortSignal
-): Promise<void> {
-  const look = async () => {
-    const found = (await cluster.metadata(signal, [name])).topics.get(name)
-    return found?.error === 0 ? found.partitions : []
-  }
-  if ((await look()).length > 0) return
-  await cluster.createTopic(name, topic, signal)
-  for (;;) {
-    const partitions = await look()
-    if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return
-    await pause(LOOK_AGAIN_MS, undefined, { signal })
-  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Cluster, Metadata } from '../../../src/actors/kafka/cluster.ts'
-import { ensureTopic } from '../../../src/actors/mirror/prepare.ts'
+import { ensureTopic } from '../../../src/actors/kafka/ensure-topic.ts'
 
 /** A cluster that answers one look after the other with these leaders; no leaders mean no topic. */
 function clusterWith(looks: readonly (readonly number[])[]) {

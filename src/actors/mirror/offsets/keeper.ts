@@ -1,9 +1,9 @@
 import type { Record } from '../../../records/record.ts'
 import { appendRecords } from '../../kafka/append.ts'
 import type { Cluster } from '../../kafka/cluster.ts'
+import { ensureTopic } from '../../kafka/ensure-topic.ts'
 import { readInternal } from '../../kafka/positions.ts'
 import { tp } from '../../kafka/topic-partition.ts'
-import { ensureTopic } from '../prepare.ts'
 import { type AnchorChanges, encodeAnchor, isOfTopics, StoredAnchors, type TopicIds } from './anchors.ts'
 import type { OffsetBook, Page } from './book.ts'
 

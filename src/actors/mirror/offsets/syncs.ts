@@ -1,6 +1,6 @@
 import { appendRecords } from '../../kafka/append.ts'
 import type { Cluster } from '../../kafka/cluster.ts'
-import { ensureTopic } from '../prepare.ts'
+import { ensureTopic } from '../../kafka/ensure-topic.ts'
 import type { OffsetBook } from './book.ts'
 import { compacted } from './keeper.ts'
 import { encodeHeartbeat, encodeOffsetSync, mm2Topics } from './mm2-formats.ts'
