@@ -1,3 +1,6 @@
+import { BACKSLASH, byteAt, hex4, LINE_FEED, LOWER_U, RETURN, simpleEscape, TAB, ZERO } from './escapes'
+import { find, findEscaped } from './keys'
+
 /**
  * Scans one JSON document for the values at fixed pointers; `JsonScanner` (src/records/json.ts) says what it accepts and
  * builds the plan.
@@ -48,23 +51,17 @@ const ESCAPED: u32 = 6
 const OBJECT: u32 = 7
 const ARRAY: u32 = 8
 
-const TAB: u32 = 0x09
-const LINE_FEED: u32 = 0x0a
-const RETURN: u32 = 0x0d
 const SPACE: u32 = 0x20
 const QUOTE: u32 = 0x22
 const PLUS: u32 = 0x2b
 const COMMA: u32 = 0x2c
 const MINUS: u32 = 0x2d
 const POINT: u32 = 0x2e
-const ZERO: u32 = 0x30
 const NINE: u32 = 0x39
 const COLON: u32 = 0x3a
 const OPEN_ARRAY: u32 = 0x5b
-const BACKSLASH: u32 = 0x5c
 const CLOSE_ARRAY: u32 = 0x5d
 const LOWER_E: u32 = 0x65
-const LOWER_U: u32 = 0x75
 const OPEN_OBJECT: u32 = 0x7b
 const CLOSE_OBJECT: u32 = 0x7d
 /** Read as little-endian words. */
@@ -334,119 +331,6 @@ function blank(start: usize): usize {
   return at
 }
 
-/** The step that a key without escapes leads to, or 0. */
-function find(step: usize, from: usize, length: u32): usize {
-  if (length >= load<u32>(step, 16)) return 0
-  let below: usize = load<u32>(load<u32>(step, 20) + (length << 2))
-  while (below != 0 && !isSame(from, below + 32, length)) below = load<u32>(below, 12)
-  return below
-}
-
-/** What is read beyond the ends is masked out. */
-function isSame(left: usize, right: usize, length: u32): bool {
-  let at: u32 = 0
-  for (; at + 16 <= length; at += 16) {
-    if (i8x16.bitmask(i8x16.eq(v128.load(left + at), v128.load(right + at))) != 0xffff) return false
-  }
-  const mask = (1 << (length - at)) - 1
-  return (i8x16.bitmask(i8x16.eq(v128.load(left + at), v128.load(right + at))) & mask) == mask
-}
-
-/** The same for a key with escapes, which is never longer than they are. */
-function findEscaped(step: usize, from: usize, end: usize): usize {
-  const lengths = load<u32>(step, 16)
-  for (let length: u32 = 0; length < lengths; length++) {
-    let below: usize = load<u32>(load<u32>(step, 20) + (length << 2))
-    for (; below != 0; below = load<u32>(below, 12)) {
-      if (meansKey(from, end, below + 32, length)) return below
-    }
-  }
-  return 0
-}
-
-/** Whether `[from, end)`, with its escapes, stands for the `length` bytes of a key. */
-function meansKey(from: usize, end: usize, wanted: usize, length: u32): bool {
-  const wantedEnd = wanted + length
-  let to = wanted
-  for (let at = from; at < end; ) {
-    const byte = byteAt(at)
-    // The last four bytes are those of the next character, the first one lowest.
-    let character = byte
-    let bytes: u32 = 1
-    if (byte != BACKSLASH) at++
-    else if (byteAt(at + 1) != LOWER_U) {
-      character = simpleEscape(byteAt(at + 1))
-      at += 2
-    } else {
-      let point = u32(hex4(at + 2))
-      at += 6
-      if (point >= 0xd800 && point < 0xdc00 && at + 6 <= end && isUnicodeEscape(at)) {
-        const low = u32(hex4(at + 2))
-        if (low >= 0xdc00 && low < 0xe000) {
-          point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00)
-          at += 6
-        }
-      }
-      if (point >= 0xd800 && point < 0xe000) point = 0xfffd
-      bytes = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
-      character = utf8(point, bytes)
-    }
-    for (; bytes > 0; bytes--, character >>= 8) {
-      if (to == wantedEnd || byteAt(to++) != (character & 255)) return false
-    }
-  }
-  return to == wantedEnd
-}
-
-function isUnicodeEscape(at: usize): bool {
-  return byteAt(at) == BACKSLASH && byteAt(at + 1) == LOWER_U
-}
-
-/** The bytes of a code point in UTF-8, the first one lowest. */
-function utf8(point: u32, bytes: u32): u32 {
-  if (bytes == 1) return point
-  const last = 0x80 | (point & 0x3f)
-  if (bytes == 2) return 0xc0 | (point >> 6) | (last << 8)
-  const third = 0x80 | ((point >> 6) & 0x3f)
-  if (bytes == 3) return 0xe0 | (point >> 12) | (third << 8) | (last << 16)
-  return 0xf0 | (point >> 18) | ((0x80 | ((point >> 12) & 0x3f)) << 8) | (third << 16) | (last << 24)
-}
-
-/** The byte that a backslash and this byte stand for; 0 where that is no escape. */
-function simpleEscape(letter: u32): u32 {
-  switch (letter) {
-    case 0x22: // "
-    case 0x2f: // /
-    case 0x5c: // \
-      return letter
-    case 0x62: // b
-      return 0x08
-    case 0x66: // f
-      return 0x0c
-    case 0x6e: // n
-      return LINE_FEED
-    case 0x72: // r
-      return RETURN
-    case 0x74: // t
-      return TAB
-    default:
-      return 0
-  }
-}
-
-/** Four hexadecimal digits, or -1. */
-function hex4(at: usize): i32 {
-  let value: i32 = 0
-  for (let index = at; index < at + 4; index++) {
-    const byte = byteAt(index)
-    const lower = byte | 0x20
-    if (byte - ZERO <= 9) value = value * 16 + i32(byte - ZERO)
-    else if (lower - 0x61 <= 5) value = value * 16 + i32(lower - 0x57)
-    else return -1
-  }
-  return value
-}
-
 /** What an earlier member of the same key had put there is no longer so. */
 function forget(step: usize): void {
   const slot = load<i32>(step)
@@ -458,10 +342,4 @@ function forget(step: usize): void {
   }
   const element = load<u32>(step, 8)
   if (element != 0) forget(element)
-}
-
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function byteAt(at: usize): u32 {
-  return load<u8>(at)
 }
