@@ -123,9 +123,11 @@ export function createSink(context: RoleContext, options: SinkRoleOptions): Role
       shards: config.shards,
       sessionTimeoutMs: config.sessionTimeoutMs
     },
+    // A slice is given back when the last of its records is in a file, copied.
     fetcher: {
       cluster,
       budget,
+      reuseBuffers: true,
       maxBytes: fetchBytes,
       partitionMaxBytes: Math.ceil(fetchBytes / FETCH_SHARE)
     },

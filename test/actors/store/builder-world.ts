@@ -169,10 +169,17 @@ const cuts = (reports: readonly BuilderReport[]) =>
 export const text = (chunk: Chunk, kind: 'data' | 'dead') =>
   chunk.files.filter((file) => file.kind === kind).map((file) => Buffer.concat(file.parts).toString())
 
+/** A slice whose bytes are overwritten once its lease is given back, as the next answer would. */
 export function sliceOf(
   budget: ByteBudget,
-  slice: Pick<FetchedSlice, 'fetchOffset' | 'nextOffset' | 'recordSet' | 'aborted'>
+  { recordSet: bytes, ...slice }: Pick<FetchedSlice, 'fetchOffset' | 'nextOffset' | 'recordSet' | 'aborted'>
 ): FetchedSlice {
+  const recordSet = Buffer.from(bytes)
+  const lease = budget.takeNow(recordSet.length)
+  const release = () => {
+    lease.release()
+    recordSet.fill(0xee)
+  }
   return {
     topic: 't',
     partition: 0,
@@ -182,7 +189,8 @@ export function sliceOf(
     logStartOffset: 0,
     topicId: undefined,
     leaderEpoch: 0,
-    lease: budget.takeNow(slice.recordSet.length),
+    lease: { bytes: lease.bytes, release },
+    recordSet,
     ...slice
   }
 }

@@ -93,3 +93,6 @@ FORMATS = {"parquet": parquet_rows, "ndjson": ndjson_rows, "text": text_rows}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    # All is said; of twenty ends of an interpreter whose Arrow has read such tables from memory, one aborts.
+    sys.stdout.flush()
+    os._exit(0)
