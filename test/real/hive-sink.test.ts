@@ -28,7 +28,9 @@ describe.skipIf(!hasHive || !hasKafka)('an HDFS sink with a table in Hive 4.0.1'
   let hive: RealHive
   let worker: CausewayProcess | undefined
   beforeAll(async () => {
-    ;[kafka, hdfs] = await Promise.all([startKafka(), startHdfs({ superuser: 'causeway' })])
+    // The tweets are of January: a broker that clears up after a week would take them away.
+    const forEver = { 'log.retention.ms': '-1' }
+    ;[kafka, hdfs] = await Promise.all([startKafka(forEver), startHdfs({ superuser: 'causeway' })])
     hive = await startHive(hdfs, { timeZone: ZONE })
     await createTopics(kafkajs(kafka.brokers), [{ topic: 'hybrid', numPartitions: PARTITIONS }])
   }, 300_000)
