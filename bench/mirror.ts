@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { kafkaLibraries } from '../test/real/kafka.ts'
 import { pythonPackages } from '../test/tools/python.ts'
-import { calledAs, notHere, publish } from './lib/report.ts'
+import { calledAs, notHere, publish, save } from './lib/report.ts'
 import { Clusters } from './mirror/clusters.ts'
 import { ratiosOf } from './mirror/figures.ts'
 import { mirrorPage } from './mirror/report.ts'
@@ -56,20 +56,22 @@ await Promise.all([kafkaLibraries(), pythonPackages()])
 for (const system of here) await system.prepare()
 const clusters = await Clusters.start()
 const session = new Session(clusters, here)
+const report = () =>
+  mirrorPage({
+    ...{ measured: session.measured, systems: here, workloads: topics, startedAt, isQuick },
+    command: calledAs('bench:mirror'),
+    minutes: (Date.now() - startedAt.getTime()) / 60_000,
+    faults: [...notHere(systems), ...session.faults]
+  })
 try {
   for (let round = 0; round < (options.runs ?? (isQuick ? 1 : 3)); round++) {
     for (const topic of topics) await session.copies(topic)
     if (options.latency) await session.latencies(latencySeconds(scale))
+    // An hour's work is not lost when what comes next is interrupted.
+    save(options.out, report())
   }
 } finally {
   await clusters.stop()
 }
-const { measured } = session
-const report = mirrorPage({
-  ...{ measured, systems: here, workloads: topics, startedAt, isQuick },
-  command: calledAs('bench:mirror'),
-  minutes: (Date.now() - startedAt.getTime()) / 60_000,
-  faults: [...notHere(systems), ...session.faults]
-})
-publish(options.out, report, ratiosOf(measured))
+publish(report(), ratiosOf(session.measured))
 process.exit(session.faults.length === 0 ? 0 : 1)

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { kafkaLibraries } from '../test/real/kafka.ts'
 import { pythonPackages } from '../test/tools/python.ts'
-import { calledAs, notHere, publish } from './lib/report.ts'
+import { calledAs, notHere, publish, save } from './lib/report.ts'
 import { BenchCluster } from './mirror/clusters.ts'
 import { PARTITIONS, TOPIC } from './mirror/workload.ts'
 import { type Codec, type Run, ratiosOf } from './sink/figures.ts'
@@ -73,7 +73,8 @@ const report = sinkPage({
   command: calledAs('bench:sink'),
   minutes: (Date.now() - startedAt.getTime()) / 60_000
 })
-publish(options.out, report, ratiosOf(runs))
+save(options.out, report)
+publish(report, ratiosOf(runs))
 process.exit(faults.length === missing ? 0 : 1)
 
 /** One broker and one filled topic, which all programs read in turn, another one being the first each time. */

@@ -104,10 +104,14 @@ export function notHere(
   return systems.filter(({ isHere }) => !isHere).map(({ title }) => `${title}: cannot be had on this machine`)
 }
 
-/** Writes the page to a file, prints it, and after it a line of JSON: the ratios. */
-export function publish(out: string, report: string, ratios: Readonly<Record<string, number | null>>): void {
+/** Writes the page to a file. */
+export function save(out: string, report: string): void {
   mkdirSync(dirname(out), { recursive: true })
   writeFileSync(out, report)
+}
+
+/** Prints the page, and after it a line of JSON: the ratios. */
+export function publish(report: string, ratios: Readonly<Record<string, number | null>>): void {
   console.log(report)
   const line = Object.entries(ratios).map(([name, value]) => [name, value && rounded(value)])
   console.log(JSON.stringify(Object.fromEntries(line)))

@@ -14,7 +14,8 @@ export class Session {
   readonly #latencies: { system: SystemName; latency: Latency }[] = []
   readonly #relays: { workload: WorkloadName; relayed: Relayed; records: number }[] = []
   readonly #faults: string[] = []
-  #turn = 0
+  /** By topic, and for the latency. */
+  readonly #turns = new Map<string, number>()
 
   constructor(clusters: Clusters, systems: readonly System[]) {
     this.#clusters = clusters
@@ -33,7 +34,7 @@ export class Session {
   /** Every mirror copies the topic once, and a bare relay carries as many bytes. */
   async copies(workload: Workload): Promise<void> {
     let sourceBytes = 0
-    for (const system of this.#inTurn()) {
+    for (const system of this.#inTurn(workload.name)) {
       const label = `${workload.name}, ${system.title}`
       await this.#try(label, async () => {
         const done = await copy(system, workload, this.#clusters)
@@ -53,7 +54,7 @@ export class Session {
 
   /** Every mirror carries a steady stream. */
   async latencies(seconds: { readonly warm: number; readonly counted: number }): Promise<void> {
-    for (const system of this.#inTurn()) {
+    for (const system of this.#inTurn('latency')) {
       const label = `latency, ${system.title}`
       await this.#try(label, async () => {
         const measured = await latency(system, seconds, this.#clusters)
@@ -64,9 +65,11 @@ export class Session {
     }
   }
 
-  /** Another one is the first each time, so that no one always follows the same. */
-  #inTurn(): readonly System[] {
-    const first = this.#turn++ % Math.max(1, this.#systems.length)
+  /** Another one is the first in each round, so that no one always follows the same. */
+  #inTurn(what: string): readonly System[] {
+    const turn = this.#turns.get(what) ?? 0
+    this.#turns.set(what, turn + 1)
+    const first = turn % Math.max(1, this.#systems.length)
     return [...this.#systems.slice(first), ...this.#systems.slice(0, first)]
   }
 
