@@ -50,8 +50,9 @@ export class Rebatcher {
   #buffer: Buffer
   #end: number = at.records
   #count = 0
-  /** Raw CRC of its records. */
+  /** Raw CRC of its records up to `#summedTo`; what is beyond is read when the batch is full, at once. */
   #register = 0
+  #summedTo: number = at.records
   #baseTimestamp = -1
   #maxTimestamp = -1
 
@@ -79,14 +80,13 @@ export class Rebatcher {
     this.#room(bytes + PREFIX_BYTES_MAX)
     const timestampDelta = timestamp - this.#baseTimestamp
     const size = 1 + sizeOfVarlong(timestampDelta) + sizeOfVarint(this.#count) + bytes
-    const start = this.#end
-    let position = writeVarint(this.#buffer, size, start)
+    let position = writeVarint(this.#buffer, size, this.#end)
     this.#buffer[position++] = 0
     position = writeVarlong(this.#buffer, timestampDelta, position)
     position = writeVarint(this.#buffer, this.#count, position)
     buffer.copy(this.#buffer, position, bodyStart, bodyEnd)
     this.#end = position + bytes
-    if (this.#codec === 0) this.#sum(start, position, register)
+    if (register !== undefined) this.#sum(position, register)
     this.#count++
     const last = this.#origins.at(-1)
     if (last !== undefined && last.offset + last.count === offset) last.count++
@@ -107,7 +107,8 @@ export class Rebatcher {
       baseTimestamp: this.#baseTimestamp,
       maxTimestamp: this.#maxTimestamp
     }
-    const register = this.#codec === 0 ? this.#register : undefined
+    const register =
+      this.#codec === 0 ? rawCrc32c(this.#register, this.#buffer, this.#summedTo, this.#end) : undefined
     const { batch, codec } = packed(this.#finished(), this.#codec)
     this.#done.push({
       batch: seal(batch, content, { codec }, register),
@@ -116,17 +117,16 @@ export class Rebatcher {
     })
     this.#origins = []
     this.#register = 0
+    this.#summedTo = at.records
     this.#end = at.records
     this.#count = 0
   }
 
-  /** Takes the record in `[start, #end)`, whose body begins at `body`, into the batch's CRC. */
-  #sum(start: number, body: number, register: number | undefined): void {
-    if (register === undefined) this.#register = rawCrc32c(this.#register, this.#buffer, start, this.#end)
-    else {
-      const before = rawCrc32c(this.#register, this.#buffer, start, body)
-      this.#register = shiftCrc(before, this.#end - body) ^ register
-    }
+  /** Takes everything up to `#end` into the batch's CRC, of which the last record's body, that begins at `body`, unread. */
+  #sum(body: number, register: number): void {
+    const before = rawCrc32c(this.#register, this.#buffer, this.#summedTo, body)
+    this.#register = shiftCrc(before, this.#end - body) ^ register
+    this.#summedTo = this.#end
   }
 
   /** A batch that few records filled would keep the memory of many: it gets its own. */

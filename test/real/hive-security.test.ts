@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withHive } from '../../src/actors/hive/session.ts'
 import { type HiveConfig, Secret } from '../../src/config.ts'
+import { hasOpenssl } from '../tools/openssl.ts'
 import { runOk } from '../tools/run.ts'
 import { type RealHdfs, startHdfs } from './hdfs.ts'
 import { hasHive, type RealHive, startHive } from './hive.ts'
-import { type Certificates, hasOpenssl, makeCertificates } from './kafka/security.ts'
+import { type Certificates, makeCertificates } from './kafka/security.ts'
 
 const known = { user: 'causeway', password: 'sesame, open' }
 const secured = { user: known.user, password: new Secret(known.password) }

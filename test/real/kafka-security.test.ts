@@ -10,8 +10,8 @@ import {
 import { describeError } from '../../src/log.ts'
 import { Canaries } from '../support/canaries.ts'
 import { cleanups } from '../tools/cleanup.ts'
+import { hasOpenssl } from '../tools/openssl.ts'
 import { hasPython } from '../tools/python.ts'
-import { hasOpenssl } from './kafka/security.ts'
 import { hasKafka, type RealKafka, type SecureAddresses, startKafka } from './kafka.ts'
 import { createTopics, expectSame, feed, kafkajs, MirrorProcess } from './kafka-mirror.ts'
 

@@ -6,7 +6,8 @@ import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { withHive } from '../../../src/actors/hive/session.ts'
 import type { HiveAuth, HiveConfig } from '../../../src/config.ts'
-import { hasOpenssl, makeCertificates } from '../../real/kafka/security.ts'
+import { makeCertificates } from '../../real/kafka/security.ts'
+import { hasOpenssl } from '../../tools/openssl.ts'
 import { freePort } from '../../tools/service.ts'
 
 /** What `hive-driver` leaves hanging: it never settles a call whose connection does not come, or breaks. */

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import type { TlsOptions as ServerOptions } from 'node:tls'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openLink } from '../../../src/actors/kafka/link.ts'
+import { hasOpenssl } from '../../tools/openssl.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 const never = new AbortController().signal
 const directory = mkdtempSync(join(tmpdir(), 'causeway-tls-'))
 const pem = { key: '', cert: '' }

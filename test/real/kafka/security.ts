@@ -1,12 +1,7 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { toolMissing } from '../../tools/require.ts'
 import { runOk } from '../../tools/run.ts'
 import type { KafkaVersion } from './libraries.ts'
-
-/** Whether certificates can be made here. */
-export const hasOpenssl = spawnSync('openssl', ['version']).status === 0 || toolMissing('openssl')
 
 /** Who may come to the secured listeners, and what they may do there. */
 export interface KafkaSecurity {
