@@ -1,5 +1,6 @@
 // biome-ignore-all lint/style/noNonNullAssertion: the columns' arrays have one length
 import { JsonScanner, kinds } from './json.ts'
+import { JsonPlan } from './json-plan.ts'
 import { unescapeInto } from './json-string.ts'
 import { Row, type RowColumn, type Taken } from './row.ts'
 import { not, setDouble, setInt32, setInt64, setTimestamp, type TimestampForm } from './values.ts'
@@ -9,6 +10,23 @@ export interface JsonColumn extends RowColumn {
   readonly pointer: string
   readonly asJson: boolean
   readonly timestamp: TimestampForm
+}
+
+/** Columns and what to look for in documents for them: the same for all rows. */
+export class JsonColumns {
+  readonly list: readonly JsonColumn[]
+  readonly plan: JsonPlan
+  readonly root: number
+  /** By column. */
+  readonly slots: readonly number[]
+
+  constructor(list: readonly JsonColumn[]) {
+    const pointers = [...new Set(['', ...list.map(({ pointer }) => pointer)])]
+    this.list = list
+    this.plan = new JsonPlan(pointers)
+    this.root = pointers.indexOf('')
+    this.slots = list.map(({ pointer }) => pointers.indexOf(pointer))
+  }
 }
 
 /**
@@ -21,20 +39,14 @@ export interface JsonColumn extends RowColumn {
  */
 export class JsonRow {
   readonly row: Row
-  readonly #columns: readonly JsonColumn[]
+  readonly #columns: JsonColumns
   readonly #scanner: JsonScanner
-  readonly #root: number
-  /** By column. */
-  readonly #slots: readonly number[]
   #document: Buffer = Buffer.alloc(0)
 
-  constructor(columns: readonly JsonColumn[]) {
-    const pointers = [...new Set(['', ...columns.map(({ pointer }) => pointer)])]
-    this.row = new Row(columns)
+  constructor(columns: JsonColumns) {
+    this.row = new Row(columns.list)
     this.#columns = columns
-    this.#scanner = new JsonScanner(pointers)
-    this.#root = pointers.indexOf('')
-    this.#slots = columns.map(({ pointer }) => pointers.indexOf(pointer))
+    this.#scanner = new JsonScanner(columns.plan)
   }
 
   /** Reads the document in `[start, end)`, or says why it is no row. */
@@ -44,8 +56,8 @@ export class JsonRow {
     this.#document = buffer
     const malformed = this.#scanner.scan(buffer, start, end)
     if (malformed !== undefined) return malformed
-    if (this.#scanner.kinds[this.#root] !== kinds.object) return 'not an object'
-    const slots = this.#slots
+    const { root, slots } = this.#columns
+    if (this.#scanner.kinds[root] !== kinds.object) return 'not an object'
     for (let column = 0; column < slots.length; column++) {
       const slot = slots[column]!
       const kind = this.#scanner.kinds[slot]!
@@ -58,7 +70,7 @@ export class JsonRow {
 
   #set(column: number, kind: number, start: number, end: number): Taken {
     const { row } = this
-    const { type, asJson, timestamp } = this.#columns[column]!
+    const { type, asJson, timestamp } = this.#columns.list[column]!
     const buffer = this.#document
     switch (type) {
       case 'string':

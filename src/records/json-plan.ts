@@ -23,7 +23,10 @@ const field = { slot: 0, first: 8, sibling: 12, lengths: 16, below: 20, key: 32 
 /** The count of the list; by slot, a result; and by slot, a place on the list. */
 const [COUNT_BYTES, RESULT_BYTES, LISTED_BYTES] = [16, 16, 4] as const
 
-/** What the kernel looks for in documents, and room for its results: laid out as it lies in its memory, before the document. */
+/**
+ * What the kernel looks for in documents, by JSON Pointers (RFC 6901; object members only), and room for its results: laid out as it
+ * lies in its memory, before the document.
+ */
 export class JsonPlan {
   readonly slots: number
   /** Addresses. */
@@ -32,8 +35,8 @@ export class JsonPlan {
   readonly #image: Buffer
   #imageEnd = 0
 
-  /** @param first its slots follow the others */
-  constructor(pointers: readonly string[], first: FirstElement | undefined) {
+  /** @param first an array, and pointers into its first element, whose slots follow the others */
+  constructor(pointers: readonly string[], first?: FirstElement) {
     const root = newStep('')
     for (const [slot, pointer] of pointers.entries()) stepAt(root, pointer).slot = slot
     this.slots = pointers.length + (first?.pointers.length ?? 0)

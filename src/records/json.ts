@@ -1,6 +1,6 @@
 // biome-ignore-all lint/style/noNonNullAssertion: the arrays have one length
 import { isUtf8 } from 'node:buffer'
-import { type FirstElement, JsonPlan } from './json-plan.ts'
+import type { JsonPlan } from './json-plan.ts'
 import { type Kernel, KernelRefusal, kernelFor } from './kernel.ts'
 
 /**
@@ -49,7 +49,7 @@ const REASONS = [
 
 const [COMMA, CLOSE_ARRAY] = [0x2c, 0x5d] as const
 
-/** Finds the values at fixed JSON Pointers (RFC 6901; object members only). One object, many documents. */
+/** Finds the values at a plan's JSON Pointers. One object, many documents; a plan may be that of many scanners. */
 export class JsonScanner {
   /** By pointer, in the order given: one of `kinds`. */
   readonly kinds: Uint8Array
@@ -58,10 +58,9 @@ export class JsonScanner {
   readonly ends: Int32Array
   readonly #plan: JsonPlan
 
-  /** @param first an array, and pointers into its first element, whose slots follow the others */
-  constructor(pointers: readonly string[], first?: FirstElement) {
-    this.#plan = new JsonPlan(pointers, first)
-    const { slots } = this.#plan
+  constructor(plan: JsonPlan) {
+    this.#plan = plan
+    const { slots } = plan
     this.kinds = new Uint8Array(slots)
     this.starts = new Int32Array(slots)
     this.ends = new Int32Array(slots)

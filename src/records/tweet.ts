@@ -4,6 +4,7 @@ import type { ColumnSpec } from './columns.ts'
 import { DecimalReader } from './decimal.ts'
 import { JsonScanner, kinds } from './json.ts'
 import { setMoment, setText } from './json-columns.ts'
+import { JsonPlan } from './json-plan.ts'
 import { unescapeInto } from './json-string.ts'
 import { Row } from './row.ts'
 import { not, setInt32 } from './values.ts'
@@ -139,12 +140,18 @@ const firstUserSlots = authorSlots.map((slots) => slots.map(inFirstUser))
 
 const [REFERENCE_TYPE, REFERENCE_ID] = [0, 1] as const
 
+const plans = {
+  tweet: new JsonPlan(tweetPointers.list, firstUser),
+  author: new JsonPlan(authorPointers.list),
+  reference: new JsonPlan(['/type', '/id'])
+}
+
 /** Turns tweets into rows. One object, many tweets; not re-entrant. */
 export class TweetExtractor {
   readonly row = new Row(table.map((column) => ({ ...column, ...rules })))
-  readonly #tweet = new JsonScanner(tweetPointers.list, firstUser)
-  readonly #author = new JsonScanner(authorPointers.list)
-  readonly #reference = new JsonScanner(['/type', '/id'])
+  readonly #tweet = new JsonScanner(plans.tweet)
+  readonly #author = new JsonScanner(plans.author)
+  readonly #reference = new JsonScanner(plans.reference)
   readonly #decimal = new DecimalReader()
   #document: Buffer = Buffer.alloc(0)
 
@@ -278,7 +285,8 @@ export class TweetExtractor {
 const RETWEETED = Buffer.from('retweeted')
 const REPLIED_TO = Buffer.from('replied_to')
 
-const idScanner = new JsonScanner(['', '/data', '/id_str', '/id', '/data/id_str', '/data/id'])
+const idPlan = new JsonPlan(['', '/data', '/id_str', '/id', '/data/id_str', '/data/id'])
+const idScanner = new JsonScanner(idPlan)
 const idDecimal = new DecimalReader()
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type JsonColumn, JsonRow } from '../../src/records/json-columns.ts'
+import { type JsonColumn, JsonColumns, JsonRow } from '../../src/records/json-columns.ts'
 import { appended, type Cell } from '../support/rows.ts'
 
 const rules = { nullable: true, tooLong: 'dead_letter', nul: 'keep', onError: 'dead_letter' } as const
@@ -11,9 +11,9 @@ function read(
   document: string | Buffer,
   ...columns: readonly Partial<JsonColumn>[]
 ): readonly Cell[] | string {
-  const reader = new JsonRow(
-    columns.map((column, index) => ({ ...at, name: `c${index}`, pointer: '/a', type: 'string', ...column }))
-  )
+  const defaults = { ...at, pointer: '/a', type: 'string' } as const
+  const list = columns.map((column, index) => ({ ...defaults, name: `c${index}`, ...column }))
+  const reader = new JsonRow(new JsonColumns(list))
   const bytes = Buffer.from(document)
   const buffer = Buffer.concat([Buffer.from('{"'), bytes, Buffer.from('"}')])
   const reason = reader.read(buffer, 2, 2 + bytes.length)
@@ -184,10 +184,11 @@ describe('what a column may not hold', () => {
   })
 
   test('a value that is refused leaves nothing of the row before or of this one', () => {
-    const row = new JsonRow([
+    const columns = new JsonColumns([
       { ...at, name: 'a', pointer: '/a', type: 'string' },
       { ...at, name: 'b', pointer: '/b', type: 'int32' }
     ])
+    const row = new JsonRow(columns)
     const outcomes = ['{"a":"first","b":1}', '{"a":"second","b":"x"}', '{"b":2}'].map((text) => {
       const buffer = Buffer.from(text)
       return row.read(buffer, 0, buffer.length) ?? appended(2, (sink) => row.row.appendTo(sink))

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DEPTH_MAX, JsonScanner, kinds } from '../../src/records/json.ts'
+import { JsonPlan } from '../../src/records/json-plan.ts'
 import { unescapeInto } from '../../src/records/json-string.ts'
 
 const kindName = (kind: number | undefined) => Object.entries(kinds).find(([, value]) => value === kind)?.[0]
@@ -22,7 +23,7 @@ function found(scanner: JsonScanner, buffer: Buffer, slot: number): unknown {
 function scan(text: string | Buffer, pointers: readonly string[]) {
   const document = Buffer.from(text)
   const buffer = Buffer.concat([Buffer.from('1"'), document, Buffer.from('"}],0')])
-  const scanner = new JsonScanner(pointers, { array: '/a', pointers: ['/id'] })
+  const scanner = new JsonScanner(new JsonPlan(pointers, { array: '/a', pointers: ['/id'] }))
   const why = scanner.scan(buffer, 2, 2 + document.length)
   return { why, values: pointers.map((_, slot) => found(scanner, buffer, slot)) }
 }
@@ -87,7 +88,7 @@ describe('agreement with JSON.parse', () => {
       fc.property(fc.array(anyValue, { maxLength: 3 }), fc.option(anyValue), (elements, last) => {
         const repeated = last === null ? '' : `,"a":${JSON.stringify(last)}`
         const buffer = Buffer.from(`{"a":${JSON.stringify(elements)}${repeated},"id":1}`)
-        const scanner = new JsonScanner(['/a', '/id'], { array: '/a', pointers: inner })
+        const scanner = new JsonScanner(new JsonPlan(['/a', '/id'], { array: '/a', pointers: inner }))
         expect(scanner.scan(buffer, 0, buffer.length)).toBeUndefined()
         const parsed = wellFormed(JSON.parse(buffer.toString()).a)
         const first = Array.isArray(parsed) ? parsed[0] : undefined
@@ -229,7 +230,7 @@ test('surrogates: a pair is one character, half a pair is U+FFFD', () => {
 
 test('a number keeps its digits', () => {
   const buffer = Buffer.from('{"id":1234567890123456789012345}')
-  const scanner = new JsonScanner(['/id'])
+  const scanner = new JsonScanner(new JsonPlan(['/id']))
   scanner.scan(buffer, 0, buffer.length)
   expect(buffer.toString('utf8', scanner.starts[0], scanner.ends[0])).toBe('1234567890123456789012345')
 })
@@ -243,7 +244,7 @@ test('nesting stops at the limit, not at the end of the stack', () => {
 
 test('elements of an array are found one after another, each on its own', () => {
   const buffer = Buffer.from(' [ {"id":1,"x":[1,{}]} , 5, {"y":"]"} ,{"id":2}]')
-  const scanner = new JsonScanner(['', '/id'])
+  const scanner = new JsonScanner(new JsonPlan(['', '/id']))
   const seen: unknown[] = []
   const visit = () => {
     seen.push([kindName(scanner.kinds[0]), found(scanner, buffer, 1)])

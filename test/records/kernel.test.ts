@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { compileKernel, kernelModule } from '../../scripts/kernel/compile.ts'
 import { crc32c, rawCrc32c } from '../../src/records/crc32c.ts'
 import { JsonScanner, kinds } from '../../src/records/json.ts'
+import { JsonPlan } from '../../src/records/json-plan.ts'
 
 test('the bytes in the sources are what the kernel compiles to', async () => {
   const bytes = new URL('../../src/records/kernel-bytes.ts', import.meta.url)
@@ -14,7 +15,7 @@ test.each([
   ['that the kernel has to grow for', 5 * 1024 * 1024],
   ['for which it is not kept', 20 * 1024 * 1024]
 ])('a document %s is scanned, and small ones after it', (_size, length) => {
-  const scanner = new JsonScanner(['/long', '/last'])
+  const scanner = new JsonScanner(new JsonPlan(['/long', '/last']))
   const found = (document: Buffer) => {
     expect(scanner.scan(document, 0, document.length)).toBeUndefined()
     expect([...scanner.kinds]).toEqual([kinds.text, kinds.number])
@@ -32,7 +33,7 @@ test.each([
 })
 
 test('a bad character is found wherever in a string it is', () => {
-  const scanner = new JsonScanner([''])
+  const scanner = new JsonScanner(new JsonPlan(['']))
   for (let length = 1; length < 50; length++) {
     for (let at = 0; at < length; at++) {
       const document = Buffer.from(`["${'x'.repeat(length)}"]`)
@@ -51,7 +52,10 @@ test('a bad character is found wherever in a string it is', () => {
 })
 
 test('a visit to an element may scan something else', () => {
-  const [outer, other] = [new JsonScanner(['/id']), new JsonScanner(['/a', '/b', '/c'])]
+  const [outer, other] = [
+    new JsonScanner(new JsonPlan(['/id'])),
+    new JsonScanner(new JsonPlan(['/a', '/b', '/c']))
+  ]
   const array = Buffer.from('[{"id":1}, {"id":22} ,{"id":333}]')
   const ids: string[] = []
   outer.some(array, 0, array.length, () => {
@@ -64,7 +68,7 @@ test('a visit to an element may scan something else', () => {
 })
 
 test('scanners take turns without seeing what the others found', () => {
-  const [one, two] = [new JsonScanner(['/a', '/b']), new JsonScanner(['/b'])]
+  const [one, two] = [new JsonScanner(new JsonPlan(['/a', '/b'])), new JsonScanner(new JsonPlan(['/b']))]
   const document = Buffer.from('{"a":1,"b":true}')
   one.scan(document, 0, document.length)
   two.scan(document, 0, document.length)

@@ -2,7 +2,7 @@ import type { ColumnConfig, RowsConfig, ValuesConfig } from '../../config.ts'
 import type { ColumnSpec, ColumnType } from '../../records/columns.ts'
 import { CsvRow, fieldOf } from '../../records/csv-columns.ts'
 import { compileFilter } from '../../records/filter.ts'
-import { JsonRow } from '../../records/json-columns.ts'
+import { JsonColumns, JsonRow } from '../../records/json-columns.ts'
 import { lineageColumns } from '../../records/lineage-columns.ts'
 import { rawColumns } from '../../records/raw-columns.ts'
 import { tweetColumns } from '../../records/tweet.ts'
@@ -58,22 +58,24 @@ function valueDecoders(values: ValuesConfig): () => RowDecoder {
     asJson: column.type === 'json'
   }))
   switch (values.format) {
-    case 'json':
-      return () => new ValueDecoder(new JsonRow(columns))
+    case 'json': {
+      const json = new JsonColumns(columns)
+      return () => new ValueDecoder(new JsonRow(json))
+    }
     case 'csv': {
       const { delimiter, header } = values
       const fields = columns.map((column) => ({ ...column, field: fieldOf(column.pointer, header) }))
       const options = header === undefined ? { delimiter } : { delimiter, width: header.length }
       return () => new ValueDecoder(new CsvRow(fields, options))
     }
-    case 'avro':
+    case 'avro': {
+      const registry = new Registry(values.registry)
+      return () => new RegisteredDecoder(avroPayloads(new AvroRow(columns)), registry)
+    }
     case 'json-schema': {
       const registry = new Registry(values.registry)
-      return () => {
-        const isAvro = values.format === 'avro'
-        const payloads = isAvro ? avroPayloads(new AvroRow(columns)) : jsonPayloads(new JsonRow(columns))
-        return new RegisteredDecoder(payloads, registry)
-      }
+      const json = new JsonColumns(columns)
+      return () => new RegisteredDecoder(jsonPayloads(new JsonRow(json)), registry)
     }
   }
 }
