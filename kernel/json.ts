@@ -93,16 +93,6 @@ export function scanElement(plan: usize, results: usize, slots: u32, start: usiz
   return byteAt(at) == CLOSE_ARRAY ? 0 : next(value(plan, at))
 }
 
-/** Whether `[start, end)` has only ASCII. */
-export function isAscii(start: usize, end: usize): bool {
-  let at = start
-  let all = i8x16.splat(0)
-  for (; at + 32 <= end; at += 32) all = v128.or(all, v128.or(v128.load(at), v128.load(at, 16)))
-  let rest: u32 = 0
-  for (; at < end; at++) rest |= load<u8>(at)
-  return i8x16.bitmask(all) == 0 && rest < 0x80
-}
-
 /** Clears what the last document of the same plan left. */
 function begin(results: usize, slots: u32, end: usize): void {
   documentEnd = end

@@ -1,5 +1,4 @@
 // biome-ignore-all lint/style/noNonNullAssertion: the arrays have one length
-import { isUtf8 } from 'node:buffer'
 import type { JsonPlan } from './json-plan.ts'
 import { type Kernel, KernelRefusal, kernelFor } from './kernel.ts'
 
@@ -79,7 +78,7 @@ export class JsonScanner {
       if (!(error instanceof KernelRefusal)) throw error
       return `not JSON: ${REASONS[error.why]}, at byte ${error.at - from}`
     }
-    if (kernel.exports.isAscii(from, to) === 0 && !isUtf8(buffer.subarray(start, end))) {
+    if (kernel.exports.isUtf8(from, to) === 0) {
       this.kinds.fill(kinds.absent)
       return 'not UTF-8'
     }

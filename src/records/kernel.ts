@@ -9,7 +9,7 @@ interface KernelExports {
   readonly base: WebAssembly.Global
   scan(plan: number, results: number, slots: number, start: number, end: number): void
   scanElement(plan: number, results: number, slots: number, start: number, end: number): number
-  isAscii(start: number, end: number): number
+  isUtf8(start: number, end: number): number
   rawCrc32c(register: number, from: number, bytes: number): number
 }
 

@@ -36,7 +36,7 @@ function parseIso(text: Buffer, at: number, end: number): number {
   if (text[zoneAt] === POINT) {
     const fraction = ++zoneAt
     while (zoneAt < end && isDigit(text[zoneAt]!)) {
-      milliseconds += (text[zoneAt]! - ZERO) * [100, 10, 1, 0][Math.min(3, zoneAt - fraction)]!
+      milliseconds += (text[zoneAt]! - ZERO) * FRACTION_MS[Math.min(3, zoneAt - fraction)]!
       zoneAt++
     }
     if (zoneAt === fraction) return Number.NaN
@@ -45,9 +45,14 @@ function parseIso(text: Buffer, at: number, end: number): number {
   return day + clock(text, at + 11) + milliseconds - offset
 }
 
+/** What the digits of a fraction of a second count; those after the third nothing. */
+const FRACTION_MS = [100, 10, 1, 0] as const
+
 /** "hh:mm:ss" in milliseconds. */
 function clock(text: Buffer, at: number): number {
-  const [hours, minutes, seconds] = [number(text, at, 2), number(text, at + 3, 2), number(text, at + 6, 2)]
+  const hours = number(text, at, 2)
+  const minutes = number(text, at + 3, 2)
+  const seconds = number(text, at + 6, 2)
   const sound = text[at + 2] === COLON && text[at + 5] === COLON && hours < 24 && minutes < 60 && seconds < 60
   return sound ? ((hours * 60 + minutes) * 60 + seconds) * 1000 : Number.NaN
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
@@ -49,6 +50,33 @@ test('a bad character is found wherever in a string it is', () => {
       }
     }
   }
+})
+
+test('what is UTF-8 is what Node says it is, wherever it stands', () => {
+  const scanner = new JsonScanner(new JsonPlan(['']))
+  const inString = (bytes: readonly number[], before: number) =>
+    Buffer.concat([Buffer.from(`"${'x'.repeat(before)}`), Buffer.from(bytes), Buffer.from('"')])
+  const edges = [0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0]
+  const firsts = Array.from({ length: 128 }, (_, index) => 128 + index)
+  const sequences = firsts.flatMap((first) => [
+    [first],
+    ...edges.flatMap((second) => [
+      [first, second],
+      ...[0x7f, 0x80, 0xbf, 0xc0].flatMap((third) => [
+        [first, second, third],
+        ...[0x7f, 0x80, 0xbf, 0xc0].map((fourth) => [first, second, third, fourth])
+      ])
+    ])
+  ])
+  let sound = 0
+  for (const [index, bytes] of sequences.entries()) {
+    const document = inString(bytes, index % 40)
+    const isSound = isUtf8(document)
+    if (isSound) sound++
+    const said = scanner.scan(document, 0, document.length)
+    expect(said, `bytes ${bytes}`).toBe(isSound ? undefined : 'not UTF-8')
+  }
+  expect(sound).toBeGreaterThan(500)
 })
 
 test('a visit to an element may scan something else', () => {
