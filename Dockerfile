@@ -23,6 +23,8 @@ RUN groupadd --gid 10001 causeway \
   && install --directory --owner=causeway --group=causeway --mode=0750 /var/lib/causeway
 COPY --from=build /build/dist/causeway /usr/local/bin/causeway
 COPY --from=build /build/dist/NOTICES.txt /build/dist/causeway.cdx.json /build/LICENSE /usr/local/share/causeway/
+# What is freed goes back to the system: docs/operations.md, "Memory of the C library".
+ENV MALLOC_MMAP_THRESHOLD_=131072 MALLOC_ARENA_MAX=2
 USER 10001:10001
 WORKDIR /var/lib/causeway
 VOLUME ["/var/lib/causeway"]

@@ -13,6 +13,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { type RealKafka, startKafka } from '../test/real/kafka.ts'
 import { fetchState } from '../test/support/worker-state.ts'
 import { machine } from './lib/machine.ts'
+import { malloc } from './lib/malloc.ts'
 import { Program } from './lib/program.ts'
 import { filled } from './lib/template.ts'
 import { Lags } from './scale/lags.ts'
@@ -118,7 +119,8 @@ async function startMirror(): Promise<Program> {
   const [command = '', ...first] = options.executable
     ? [options.executable]
     : [process.execPath, ...profiling, main]
-  const program = new Program({ command, args: [...first, '--role', 'mirror', '--config', file] })
+  const args = [...first, '--role', 'mirror', '--config', file]
+  const program = new Program({ command, args, env: malloc })
   await program.until('copying', async () => ((await positions(program)).size > 0 ? true : undefined), READY)
   return program
 }

@@ -262,7 +262,15 @@ export class TweetExtractor {
 
   #readTime(column: number, scanner: JsonScanner, slot: number): string | undefined {
     const start = scanner.starts[slot]!
-    return setMoment(this.row, column, 'text', scanner.kinds[slot]!, this.#document, start, scanner.ends[slot]!)
+    return setMoment(
+      this.row,
+      column,
+      'text',
+      scanner.kinds[slot]!,
+      this.#document,
+      start,
+      scanner.ends[slot]!
+    )
   }
 
   /** Reads a number or a string of digits to `#decimal`. */

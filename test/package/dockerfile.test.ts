@@ -49,6 +49,13 @@ test('the last stage finds what it copies, in the place its commands name', asyn
   expect(copies[0]?.value).toContain(' /usr/local/bin/causeway')
 })
 
+test('the C library is told the same about memory as in the unit file for systemd', async () => {
+  const [, final] = await readDockerfile()
+  const operations = await readFile(join(dockerfilePath, '../docs/operations.md'), 'utf8')
+  const unit = /^ +Environment=(MALLOC.*)$/m.exec(operations)?.[1]
+  expect(lastOf(final, 'ENV')).toBe(unit)
+})
+
 test('its entry point and health check work as a user who may write to the data directory only', async () => {
   const cwd = await emptyDirectory()
   directories.push(cwd)

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { malloc } from '../../lib/malloc.ts'
 import type { Command } from '../../lib/program.ts'
 import { filled } from '../../lib/template.ts'
 import { BUCKET, CREDENTIALS } from '../lake.ts'
@@ -8,6 +9,7 @@ import type { Assignment, System } from '../system.ts'
 const main = join(import.meta.dirname, '../../../src/main.ts')
 const template = join(import.meta.dirname, '../causeway/causeway.toml')
 const env = {
+  ...malloc,
   BENCH_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
   BENCH_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey
 }
