@@ -36,7 +36,10 @@ export interface ChainContext extends ChainInput {
 }
 
 const unbound = () => Promise.reject(new Error('actor not provided'))
-export const noDraft: Draft = { next: -1, bytes: 0, records: 0, files: 0, firstMs: -1, end: -1 }
+export const noDraft: Draft = {
+  ...{ next: -1, bytes: 0, memoryBytes: 0 },
+  ...{ records: 0, files: 0, firstMs: -1, end: -1 }
+}
 
 /** The store will not publish, or what is gone cannot be made anew: an operator has to look. */
 const BLOCKING = new Set(['publish-blocked', 'prepared-gone'])

@@ -97,9 +97,9 @@ function holdingOf(chain: string, snapshot: SnapshotFrom<typeof chainMachine>): 
   const leaving = chunk?.files.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
   return {
     chain,
-    growingBytes: growing ? draft.bytes : 0,
+    growingBytes: growing ? draft.memoryBytes : 0,
     growingFiles: growing ? draft.files : 0,
-    leavingBytes: leaving + (growing ? 0 : draft.bytes)
+    leavingBytes: leaving + (growing ? 0 : draft.memoryBytes)
   }
 }
 

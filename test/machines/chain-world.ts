@@ -138,6 +138,7 @@ function builderMoves(world: World, play: Play): void {
     type: 'chunk.grew',
     next: at,
     bytes: at - from,
+    memoryBytes: at - from,
     records: at - from,
     files: 1,
     firstMs: 0,

@@ -31,7 +31,7 @@ export type BuilderCommand =
   | { readonly type: 'settle'; readonly id: number }
 
 export type BuilderReport =
-  /** The chunk being built covers offsets up to `next`; `bytes` is what it holds in memory. */
+  /** The chunk being built covers offsets up to `next`. */
   | ({ readonly type: 'chunk.grew' } & Draft)
   /** It takes nothing in until it is cut. */
   | { readonly type: 'chunk.filled' }
@@ -43,7 +43,9 @@ export type BuilderReport =
 export interface Draft {
   /** First offset not taken in yet. */
   readonly next: number
+  /** About what its files would have if they were finished now. */
   readonly bytes: number
+  readonly memoryBytes: number
   readonly records: number
   /** Data files that are open. */
   readonly files: number
@@ -57,7 +59,7 @@ export interface BuilderOptions extends RowBinding {
   readonly budget: ByteBudget
   /** Of the whole sink. */
   readonly openFiles: OpenFiles
-  /** A chunk that holds this much in memory takes nothing in until it is cut. */
+  /** A chunk of this size takes nothing in until it is cut. */
   readonly rotateBytes: number
 }
 
@@ -299,7 +301,7 @@ class Builder {
   /** Counts what the draft holds beyond what was counted for it before. */
   #lease(draft: ChunkDraft | undefined): void {
     this.#countFiles(draft?.files ?? 0)
-    const more = (draft?.bytes ?? 0) - this.#leasedBytes
+    const more = (draft?.memoryBytes ?? 0) - this.#leasedBytes
     if (more <= 0) return
     this.#leases.push(this.#options.budget.takeNow(more))
     this.#leasedBytes += more
@@ -314,8 +316,9 @@ class Builder {
   #reportDraft(): void {
     const draft = this.#draft
     if (draft === undefined) return
-    const { next, bytes, records, files, firstMs } = draft
-    this.#report({ type: 'chunk.grew', next, bytes, records, files, firstMs, end: this.#end })
+    const { next, bytes, memoryBytes, records, files, firstMs } = draft
+    const end = this.#end
+    this.#report({ type: 'chunk.grew', next, bytes, memoryBytes, records, files, firstMs, end })
   }
 
   #fault(fault: Fault): void {

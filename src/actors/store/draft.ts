@@ -79,10 +79,17 @@ export class ChunkDraft {
     return this.#kept + this.#dead.length >= this.#options.recordsMax
   }
 
-  /** What it holds in memory. */
+  /** About what its files would have. */
   get bytes(): number {
     let bytes = this.#deadBytes
     for (const { file } of this.#growing.values()) bytes += file.bytes
+    return bytes
+  }
+
+  /** What it holds in memory, buffers that are not full included. */
+  get memoryBytes(): number {
+    let bytes = this.#deadBytes
+    for (const { file } of this.#growing.values()) bytes += file.memoryBytes
     return bytes
   }
 

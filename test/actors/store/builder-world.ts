@@ -60,17 +60,21 @@ export class LineDecoder implements RowDecoder {
 
 export function lineFile(): TableFile {
   const lines: Buffer[] = []
+  const written = () => lines.reduce((sum, line) => sum + line.length, 0)
   const appender = { appendString: (line: string) => void lines.push(Buffer.from(line)) }
   return {
     extension: 'txt',
     columns: [appender as ColumnAppender],
     endRow: () => undefined,
-    memoryBytes: 0,
+    /** Half of its buffers are empty. */
+    get memoryBytes() {
+      return written() * 2
+    },
     get rows() {
       return lines.length
     },
     get bytes() {
-      return lines.reduce((sum, line) => sum + line.length, 0)
+      return written()
     },
     finish: () => lines
   }
