@@ -31,7 +31,7 @@ export function layoutKeys() {
       .describe('Where times of time_column can be true; others go to dt=__invalid. Anywhere when absent.'),
     rotate_bytes: size('4KiB', '4GiB')
       .prefault('32MiB')
-      .describe('Size in memory at which a chunk is finished.'),
+      .describe('Size of its files at which a chunk is finished, about.'),
     rotate_records: integer(1, 1_000_000_000)
       .default(1_000_000_000)
       .describe('Number of records at which a chunk is finished.'),
