@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, expect, inject, test } from 'vitest'
+import { malloc } from '../../bench/lib/malloc.ts'
 import { cached } from '../tools/cache.ts'
 import { hasPython } from '../tools/python.ts'
 import { run, runOk } from '../tools/run.ts'
@@ -49,11 +50,13 @@ test('the last stage finds what it copies, in the place its commands name', asyn
   expect(copies[0]?.value).toContain(' /usr/local/bin/causeway')
 })
 
-test('the C library is told the same about memory as in the unit file for systemd', async () => {
+test('the C library is told the same about memory as in the unit file for systemd, and in benchmarks', async () => {
   const [, final] = await readDockerfile()
   const operations = await readFile(join(dockerfilePath, '../docs/operations.md'), 'utf8')
   const unit = /^ +Environment=(MALLOC.*)$/m.exec(operations)?.[1]
   expect(lastOf(final, 'ENV')).toBe(unit)
+  const measured = Object.entries(malloc).map(([name, value]) => `${name}=${value}`)
+  expect(measured.join(' ')).toBe(unit)
 })
 
 test('its entry point and health check work as a user who may write to the data directory only', async () => {

@@ -38,24 +38,21 @@ async function written({ store, client }: Awaited<ReturnType<typeof open>>) {
     const { ServerSideEncryption, SSEKMSKeyId, StorageClass } = await client.send(
       new HeadObjectCommand(place)
     )
-    const { TagSet } = await client.send(new GetObjectTaggingCommand(place))
-    return { ServerSideEncryption, SSEKMSKeyId, StorageClass, TagSet }
+    const { TagSet = [] } = await client.send(new GetObjectTaggingCommand(place))
+    // By name: versitygw tells tags in an order that changes.
+    const tagged = Object.fromEntries(TagSet.map(({ Key, Value }) => [Key, Value]))
+    return { ServerSideEncryption, SSEKMSKeyId, StorageClass, tagged }
   }
   return { file: await kept(file.path), log: await kept('log/v1/e.json') }
 }
-
-const TagSet = [
-  { Key: 'class', Value: 'raw' },
-  { Key: 'owner', Value: 'a b' }
-]
 
 describe.runIf(hasMinio)('MinIO', () => {
   test('with a KMS encrypts what is copied to its place, and keeps its class and tags', async () => {
     const options = { sse: 'kms', kmsKey: 'events', storageClass: 'REDUCED_REDUNDANCY', tags } as const
     const { file, log } = await written(await open(startMinio({ env: minioKms }), options))
     const encrypted = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: expect.stringContaining('events') }
-    expect(file).toMatchObject({ ...encrypted, StorageClass: 'REDUCED_REDUNDANCY', TagSet })
-    expect(log).toMatchObject({ ...encrypted, StorageClass: undefined, TagSet: [] })
+    expect(file).toMatchObject({ ...encrypted, StorageClass: 'REDUCED_REDUNDANCY', tagged: tags })
+    expect(log).toMatchObject({ ...encrypted, StorageClass: undefined, tagged: {} })
     const own = await written(await open(startMinio({ env: minioKms }), { sse: 's3' }))
     expect(own.file.ServerSideEncryption).toBe('AES256')
   })
@@ -73,8 +70,8 @@ describe.runIf(hasMoto)('moto', () => {
     const options = { sse: 'kms', kmsKey: 'events', storageClass: 'STANDARD_IA', tags } as const
     const { file, log } = await written(await open(startMoto(), options))
     const encrypted = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'events' }
-    expect(file).toMatchObject({ ...encrypted, StorageClass: 'STANDARD_IA', TagSet })
-    expect(log).toMatchObject({ ...encrypted, StorageClass: undefined, TagSet: [] })
+    expect(file).toMatchObject({ ...encrypted, StorageClass: 'STANDARD_IA', tagged: tags })
+    expect(log).toMatchObject({ ...encrypted, StorageClass: undefined, tagged: {} })
   })
 })
 
@@ -83,6 +80,6 @@ describe.runIf(hasVersitygw)('versitygw', () => {
     const { store } = await open(startVersitygw(), { sse: 's3' })
     await expect(store.probe(signal)).rejects.toMatchObject({ code: 'store-without-encryption' })
     const { file, log } = await written(await open(startVersitygw(), { tags }))
-    expect([file.TagSet, log.TagSet]).toEqual([TagSet, []])
+    expect([file.tagged, log.tagged]).toEqual([tags, {}])
   })
 })
