@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { Fault } from '../errors.ts'
 
 /** One thing that is wrong with a config: where, and what about it. Never holds a secret. */

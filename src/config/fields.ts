@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Environment, whyUnreadable } from './environment.ts'
 import { Secret } from './secret.ts'
 import { patternOf } from './topics.ts'

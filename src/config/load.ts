@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Fault } from '../errors.ts'
 import { type Environment, machineEnvironment, whyUnreadable } from './environment.ts'
 import { ConfigFaults, faultsOf } from './faults.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { type Table, tableOf, tablesOf } from './document.ts'
 import { type ConfigFault, keyOf, notAllowed } from './faults.ts'
 import { backoffMax, backoffMin } from './schema.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { toFault } from '../errors.ts'
 import type { ColumnSpec } from '../records/columns.ts'
 import { fieldOf } from '../records/csv-columns.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Environment } from './environment.ts'
 import { oneOf, pemFile, present, secret, table, text } from './fields.ts'
 import { type HiveConfig, hiveAuths, hiveTimestamps } from './types.ts'

@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { ColumnSpec } from '../records/columns.ts'
 import { checkDirectories } from '../records/directories.ts'
 import { duration, type Issues, integer, size, table, text, topicName } from './fields.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { duration, flag, list, pattern } from './fields.ts'
 import type { OffsetsConfig } from './types.ts'
 

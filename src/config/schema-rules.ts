@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { toFault } from '../errors.ts'
 import type { Policies } from '../machines/topic-rules.ts'
 import { compileFilter } from '../records/filter.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Environment } from './environment.ts'
 import { name, oneOf, present, refuse, table, topicPatterns } from './fields.ts'
 import { checkRows, columnsOfFiles, rowsConfig, rowsKeys } from './schema-columns.ts'

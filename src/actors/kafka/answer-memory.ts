@@ -63,6 +63,13 @@ const POOLED_BYTES_MIN = 16 * 1024
 const SIZES_PER_DOUBLING = 4
 /** Answers differ in size: a free buffer serves those that fill the half of it, or each size would have its own idle ones. */
 const IDLE_SHARE_MAX = 1 / 2
+/** Several times what a commit waits: what nobody wanted for so long was needed in a backlog, and goes back to the system. */
+const UNUSED_MS_MAX = 5_000
+
+interface Free {
+  readonly buffer: Buffer
+  readonly sinceMs: number
+}
 
 /**
  * Buffers that are used again and again: fresh memory costs a page fault for every 4 KiB, and a garbage collection that
@@ -71,7 +78,7 @@ const IDLE_SHARE_MAX = 1 / 2
 export class BufferPool {
   readonly #freeBytesMax: number
   /** The longest unused first. */
-  readonly #free: Buffer[] = []
+  readonly #free: Free[] = []
   #freeBytes = 0
 
   /** @param freeBytesMax of the buffers that nobody uses */
@@ -81,30 +88,44 @@ export class BufferPool {
 
   /** A buffer of at least so many bytes; `undefined` for what is so small that it is not worth keeping. */
   take(bytes: number): Buffer | undefined {
+    this.#forget()
     if (bytes < POOLED_BYTES_MIN) return undefined
     const size = sizeFor(bytes)
     const at = this.#fitting(size)
     const [found] = at < 0 ? [] : this.#free.splice(at, 1)
     if (found === undefined) return Buffer.allocUnsafeSlow(size)
-    this.#freeBytes -= found.length
-    return found
+    this.#freeBytes -= found.buffer.length
+    return found.buffer
   }
 
   /** The index of the smallest that serves, of several the one used last; -1 when none does. */
   #fitting(size: number): number {
     let best = -1
-    for (const [index, { length }] of this.#free.entries()) {
-      const serves = length >= size && size >= length * IDLE_SHARE_MAX
-      if (serves && length <= (this.#free[best]?.length ?? length)) best = index
+    let least = size / IDLE_SHARE_MAX
+    for (const [index, { buffer }] of this.#free.entries()) {
+      if (buffer.length < size || buffer.length > least) continue
+      best = index
+      least = buffer.length
     }
     return best
   }
 
   give(buffer: Buffer): void {
     if (buffer.length < POOLED_BYTES_MIN) return
-    this.#free.push(buffer)
+    this.#free.push({ buffer, sinceMs: performance.now() })
     this.#freeBytes += buffer.length
-    while (this.#freeBytes > this.#freeBytesMax) this.#freeBytes -= this.#free.shift()?.length ?? 0
+    this.#forget()
+  }
+
+  #forget(): void {
+    const longAgo = performance.now() - UNUSED_MS_MAX
+    for (;;) {
+      const [oldest] = this.#free
+      if (oldest === undefined) return
+      if (this.#freeBytes <= this.#freeBytesMax && oldest.sinceMs >= longAgo) return
+      this.#free.shift()
+      this.#freeBytes -= oldest.buffer.length
+    }
   }
 }
 

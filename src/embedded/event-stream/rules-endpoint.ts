@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 import { bodyOf, type Reply } from '../http-service.ts'
 import { invalidRequest } from './problems.ts'
 import type { RuleBook, RuleRefusal } from './rules.ts'

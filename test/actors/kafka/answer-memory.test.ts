@@ -1,8 +1,12 @@
-import { expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { ByteBudget } from '../../../src/actors/budget.ts'
 import { AnswerMemory, BufferPool } from '../../../src/actors/kafka/answer-memory.ts'
 
 const never = new AbortController().signal
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 test('a lease shrinks to the answer and lasts until the last slice is released', async () => {
   const budget = new ByteBudget(1_000)
@@ -87,4 +91,19 @@ test('a free buffer serves an answer that fills the half of it, the smallest of 
   expect(pool.take(65_536)).toBe(middle)
   expect(pool.take(65_536)).toBe(large)
   expect(pool.take(65_536)).toHaveLength(65_536)
+})
+
+test('a buffer that nobody wanted for seconds is given back to the system, one that serves is not', () => {
+  vi.useFakeTimers()
+  const pool = new BufferPool(1_000_000)
+  const [idle, busy] = [131_072, 131_072].map((bytes) => Buffer.alloc(bytes))
+  for (const buffer of [idle, busy]) if (buffer !== undefined) pool.give(buffer)
+  for (let second = 0; second < 6; second++) {
+    const taken = pool.take(131_072)
+    expect(taken).toBe(busy)
+    if (taken !== undefined) pool.give(taken)
+    vi.advanceTimersByTime(1_000)
+  }
+  expect(pool.take(131_072)).toBe(busy)
+  expect(pool.take(131_072)).not.toBe(idle)
 })

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { MirrorScope } from '../../../config/circles.ts'
 import { Fault } from '../../../errors.ts'
 import type { Record } from '../../../records/record.ts'
