@@ -10,6 +10,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'test/package/**', 'test/real/**'],
     pool: 'forks',
     maxWorkers: 2,
+    // What is waited for comes late on a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 15_000

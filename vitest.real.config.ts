@@ -7,6 +7,8 @@ export default defineConfig({
     env: { CAUSEWAY_TIER: 'real' },
     pool: 'forks',
     maxWorkers: 2,
+    // What is waited for comes late on a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 120_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000

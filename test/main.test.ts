@@ -27,7 +27,7 @@ function node(...args: string[]) {
   child.stderr.on('data', (chunk: Buffer) => (written.err += chunk.toString()))
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...written }))
   const logged = (msg: string) =>
-    expect.poll(() => written.err, { timeout: 10_000 }).toContain(`"msg":"${msg}"`)
+    expect.poll(() => written.err, { timeout: 25_000 }).toContain(`"msg":"${msg}"`)
   return { child, ended, logged, written }
 }
 

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 /**
  * Lets V8 collect early. By its own measure it lets garbage pile up to several times what lives, and the young generation
  * grow to 64 MiB: a mirror of 2,000 partitions, of which 40 MiB live, had 450 MiB after a minute (`npm run bench:scale`),
- * and has 190 so, for 0.52 cores instead of 0.37. `--optimize-for-size` made it 160 MiB and 0.76 cores.
+ * and had 190 so, for 0.52 cores instead of 0.37. `--optimize-for-size` made it 160 MiB and 0.76 cores.
  */
 export function preferSmallHeap(): void {
   setFlagsFromString('--heap-growing-percent=50')

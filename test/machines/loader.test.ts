@@ -66,7 +66,7 @@ function findingsFor(chain: string, position: number): Finding[] {
 type Snapshot = SnapshotFrom<typeof loaderMachine>
 type Step = EventObject & Readonly<Record<string, unknown>>
 
-const patience = { timeout: 5_000 }
+const patience = { timeout: 20_000 }
 
 /** Every event that can reach the machine in a state: answers to what it asked, and faults of what it runs. */
 function eventsIn(snapshot: Snapshot): Step[] {

@@ -161,7 +161,7 @@ const until = (condition: () => Promise<void> | void) =>
           return String(error)
         }
       },
-      { timeout: 10_000, interval: 10 }
+      { timeout: 20_000, interval: 10 }
     )
     .toBe('met')
 

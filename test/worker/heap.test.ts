@@ -12,7 +12,7 @@ test('garbage is collected and its pages are given back', () => {
   expect(process.memoryUsage().heapTotal).toBeLessThan(full)
 })
 
-test('garbage does not pile up to several times what lives', () => {
+test('garbage does not pile up to several times what lives', { timeout: 120_000 }, () => {
   const heap = join(import.meta.dirname, '../../src/worker/heap.ts')
   /** The largest heap, in bytes, of a process that replaces what it holds again and again. */
   const largest = (prelude: string): number => {

@@ -73,7 +73,7 @@ export async function fetching(
 }
 
 export const until = (condition: () => boolean) =>
-  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 5_000, interval: 5 })
+  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000, interval: 5 })
 
 /** A session in which every partition has records of 5 up to offset 15. */
 export function log(sessionId: number) {

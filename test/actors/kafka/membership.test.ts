@@ -61,7 +61,7 @@ function join(world: EmbeddedWorld, instanceId: string, shards = SHARDS): Member
 }
 
 const until = (condition: () => boolean) =>
-  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 8_000, interval: 5 })
+  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000, interval: 5 })
 const ascending = (shards: readonly number[]) => [...shards].sort((a, b) => a - b)
 const all = Array.from({ length: SHARDS }, (_, shard) => shard)
 const areBalanced = (...members: Member[]) =>

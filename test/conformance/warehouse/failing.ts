@@ -112,7 +112,7 @@ export function failing(bench: Bench): void {
     )
     await expect(load).rejects.toMatchObject({ code: 'unreachable' })
     const sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'causeway'"
-    await expect.poll(async () => (await bench.admin.query(sessions)).rowCount, { timeout: 5_000 }).toBe(0)
+    await expect.poll(async () => (await bench.admin.query(sessions)).rowCount, { timeout: 20_000 }).toBe(0)
     expect(await bench.idsInTable()).toEqual([])
   })
 

@@ -35,7 +35,7 @@ export function racing(bench: Bench): void {
     expect(await session.load({ chain, from: 0, to: 1 }, rows(0, 1))).toEqual({ outcome: 'busy' })
     await expect
       .poll(async () => (await session.load({ chain, from: 0, to: 1 }, rows(0, 1))).outcome, {
-        timeout: 5_000,
+        timeout: 20_000,
         interval: 20
       })
       .toBe('loaded')
@@ -54,7 +54,7 @@ export function racing(bench: Bench): void {
     // It has not seen the row, and waits for its transaction to add its own.
     const late = session.positions([{ chain, start: 0 }])
     const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted'
-    await expect.poll(async () => (await bench.admin.query(waiting)).rowCount, { timeout: 10_000 }).toBe(1)
+    await expect.poll(async () => (await bench.admin.query(waiting)).rowCount, { timeout: 20_000 }).toBe(1)
     await bench.admin.query('COMMIT')
     expect(await late).toEqual(new Map([[chain, 7]]))
     session.destroy()

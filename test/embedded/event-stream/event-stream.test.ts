@@ -42,7 +42,7 @@ async function api(method: string, path: string, body?: unknown, bearer = token)
 const RULES = '/2/tweets/search/stream/rules'
 
 /** Waits for a condition; the machine may be busy. */
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000 })
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000 })
 
 /** A connected reader of the stream. */
 class Client {
@@ -204,7 +204,7 @@ describe('stream', () => {
         before = now
         expect(still).toBe(true)
       },
-      { interval: 100, timeout: 10_000 }
+      { interval: 100, timeout: 20_000 }
     )
     expect(stream.emitted()).toBeLessThan(50_000)
     const second = (await connect('?backfill_minutes=5')).read()
