@@ -33,7 +33,7 @@ describe.skipIf(!hasHttpFs)('HttpFS 3.4.2 before HDFS 3.4.3', () => {
     expect(await store.read('h/none.json', signal)).toBeUndefined()
     const file: DataFile = {
       ...{ path: 'd/f.parquet', parts: [Buffer.from('abc')], bytes: 3 },
-      ...{ contentType: 'text/plain', entryId: 'c/0-n' }
+      ...{ entryId: 'c/0-n' }
     }
     const prepared = { ...file, preparation: await store.prepare(file, signal) }
     await store.publish(prepared, signal)

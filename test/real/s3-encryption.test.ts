@@ -29,7 +29,7 @@ async function open(starting: Promise<RealS3>, options: S3WriteOptions) {
 /** How a file and an entry of the log are kept that a sink has written. */
 async function written({ store, client }: Awaited<ReturnType<typeof open>>) {
   await store.probe(signal)
-  const file = { path: 'data/s/x.parquet', parts: [Buffer.alloc(100, 7)], bytes: 100, contentType: 'x/y' }
+  const file = { path: 'data/s/x.parquet', parts: [Buffer.alloc(100, 7)], bytes: 100 }
   const ours = { ...file, entryId: 'c/0-n' }
   await store.publish({ ...ours, preparation: await store.prepare(ours, signal) }, signal)
   await store.create('log/v1/e.json', Buffer.from('{}'), signal)

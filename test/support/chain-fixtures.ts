@@ -24,7 +24,7 @@ export async function preparedEntry(
   const path = dataPath('hybrid/dt=2026-01-02/hour=03', { chain, ...range })
   const id = entryId(chainName(chain), from, nonce)
   const preparation = await store.prepare(
-    { path, parts: [content], bytes: content.length, contentType: 'text/plain', entryId: id },
+    { path, parts: [content], bytes: content.length, entryId: id },
     signal
   )
   return {

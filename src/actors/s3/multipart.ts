@@ -13,7 +13,7 @@ import { Fault } from '../../errors.ts'
 import { inParallel } from '../store/parallel.ts'
 import type { DataFile, Preparation, UploadedPart } from '../store/store.ts'
 import { answerOf } from './faults.ts'
-import type { WriteHeaders } from './writing.ts'
+import { describing, type WriteHeaders } from './writing.ts'
 
 /** Where an upload goes, and the headers of what it makes. */
 export interface UploadTarget {
@@ -23,9 +23,6 @@ export interface UploadTarget {
 }
 
 export type Upload = Extract<Preparation, { readonly type: 'multipart' }>
-
-/** Where S3 keeps the entry id: `x-amz-meta-causeway-entry`. */
-export const ENTRY_METADATA = 'causeway-entry'
 
 /** S3 wants at least 5 MiB for every part but the last, and at most 10,000 parts. */
 export const PART_BYTES_MIN = 8 * 1024 * 1024
@@ -50,8 +47,7 @@ export async function uploadParts(
     Bucket,
     Key: key,
     ...headers,
-    ContentType: file.contentType,
-    Metadata: { [ENTRY_METADATA]: file.entryId },
+    ...describing(file),
     ChecksumAlgorithm: 'SHA256'
   })
   const { UploadId: uploadId } = await client.send(create, { abortSignal: signal })

@@ -3,15 +3,12 @@ import { CopyObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/cli
 import { Fault } from '../../errors.ts'
 import type { DataFile } from '../store/store.ts'
 import { answerOf } from './faults.ts'
-import {
-  abortUpload,
-  completeUpload,
-  ENTRY_METADATA,
-  PART_BYTES_MIN,
-  type UploadTarget,
-  uploadParts
-} from './multipart.ts'
-import type { WriteHeaders } from './writing.ts'
+import { abortUpload, completeUpload, PART_BYTES_MIN, type UploadTarget, uploadParts } from './multipart.ts'
+import { describing, type WriteHeaders } from './writing.ts'
+
+interface CopyTarget extends UploadTarget {
+  readonly headers: WriteHeaders['copy']
+}
 
 /** Where objects wait to be copied to their place, below the store's prefix. */
 export const STAGING = 'staging'
@@ -45,19 +42,21 @@ export async function stage(
   }
 }
 
-/** Makes what was staged visible at its place, with its metadata; a second time makes the same object of it. */
+/**
+ * Makes what was staged at the key `from` visible at its place; a second time makes the same object of it. The copy brings
+ * its metadata: versitygw reads a source's content first and its metadata afterwards, and where another process that had
+ * published the same file removed the source in between, the object would have none, and stand in its own way for ever.
+ */
 export async function copyStaged(
   client: S3Client,
-  bucket: string,
-  {
-    from,
-    to,
-    headers
-  }: { readonly from: string; readonly to: string; readonly headers: WriteHeaders['copy'] },
+  from: string,
+  { bucket, key, headers }: CopyTarget,
+  file: Pick<DataFile, 'path' | 'entryId'>,
   signal: AbortSignal
 ): Promise<void> {
   const CopySource = [bucket, ...from.split('/')].map(encodeURIComponent).join('/')
-  const command = new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource, ...headers })
+  const copy = { ...headers, ...describing(file), MetadataDirective: 'REPLACE' } as const
+  const command = new CopyObjectCommand({ Bucket: bucket, Key: key, CopySource, ...copy })
   await client.send(command, { abortSignal: signal })
 }
 
@@ -70,8 +69,8 @@ async function put(
   const Body = Buffer.concat(file.parts)
   const command = new PutObjectCommand({
     ...headers,
-    ...{ Bucket, Key, Body, ContentLength: Body.length, ContentType: file.contentType },
-    Metadata: { [ENTRY_METADATA]: file.entryId },
+    ...{ Bucket, Key, Body, ContentLength: Body.length },
+    ...describing(file),
     ChecksumSHA256: createHash('sha256').update(Body).digest('base64')
   })
   await client.send(command, { abortSignal: signal })

@@ -24,17 +24,11 @@ import type {
 } from '../store/store.ts'
 import { AWS, clientOptions, createClient, onServer, type S3ClientOptions } from './client.ts'
 import { answerOf, s3Fault } from './faults.ts'
-import {
-  abortUpload,
-  completeUpload,
-  ENTRY_METADATA,
-  isUploadGone,
-  openUploads,
-  uploadParts
-} from './multipart.ts'
+import { abortUpload, completeUpload, isUploadGone, openUploads, uploadParts } from './multipart.ts'
 import { copyStaged, STAGING, stage } from './staging.ts'
 import {
   demandEncryption,
+  ENTRY_METADATA,
   type S3WriteOptions,
   unableTo,
   type WriteHeaders,
@@ -186,10 +180,8 @@ export class S3Store implements Store {
       if (preparation.type === 'multipart') {
         await completeUpload(this.#once, this.#bucket, preparation, signal)
       } else {
-        const { temporary } = preparation
-        const { copy: headers } = this.#headers
-        const copy = { from: this.#key(temporary), to: this.#key(file.path), headers }
-        await copyStaged(this.#once, this.#bucket, copy, signal)
+        const target = { bucket: this.#bucket, key: this.#key(file.path), headers: this.#headers.copy }
+        await copyStaged(this.#once, this.#key(preparation.temporary), target, file, signal)
       }
     } catch (error) {
       signal.throwIfAborted()

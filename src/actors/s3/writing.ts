@@ -1,6 +1,8 @@
 import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { S3StorageClass } from '../../config.ts'
 import { Fault } from '../../errors.ts'
+import { contentTypeOf } from '../files/table-file.ts'
+import type { DataFile } from '../store/store.ts'
 import { answerOf } from './faults.ts'
 
 /** How what is written is to be kept. */
@@ -13,6 +15,14 @@ export interface S3WriteOptions {
   readonly storageClass?: S3StorageClass | undefined
   /** Of data files and dead letters. */
   readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+/** Where S3 keeps the entry id: `x-amz-meta-causeway-entry`. */
+export const ENTRY_METADATA = 'causeway-entry'
+
+/** What is told of a file's content, whichever way it gets to its place. */
+export function describing({ path, entryId }: Pick<DataFile, 'path' | 'entryId'>) {
+  return { ContentType: contentTypeOf(path), Metadata: { [ENTRY_METADATA]: entryId } }
 }
 
 type Headers = Pick<

@@ -1,5 +1,4 @@
 import { toFault } from '../../errors.ts'
-import { contentTypeOf } from '../files/table-file.ts'
 import type { OpenedChain } from './chain.ts'
 import type { Chunk, ChunkFile } from './chunk.ts'
 import { type Entry, type EntryFile, instantOf, logVersion } from './entry.ts'
@@ -74,12 +73,8 @@ export async function prepareFiles(
   const prepared: Preparation[] = []
   const prepareFile = async ({ path, file }: PlacedFile): Promise<EntryFile> => {
     const { kind, parts, bytes, records, sha256 } = file
-    const contentType = contentTypeOf(path)
     const named = attempt === undefined ? {} : { attempt }
-    const preparation = await store.prepare(
-      { path, parts, bytes, contentType, entryId: id, ...named },
-      signal
-    )
+    const preparation = await store.prepare({ path, parts, bytes, entryId: id, ...named }, signal)
     prepared.push(preparation)
     const minEventTime = optionalInstant(file.minEventTimeMs)
     const maxEventTime = optionalInstant(file.maxEventTimeMs)

@@ -96,7 +96,6 @@ export interface DataFile {
   readonly parts: readonly Buffer[]
   /** Sum of the parts' lengths in bytes. */
   readonly bytes: number
-  readonly contentType: string
   /** `<chain>/<from>-<nonce>`: written into the object's metadata where the store has such. */
   readonly entryId: string
   /** Keeps this attempt's bytes apart from others for the same path, where the path does not. */

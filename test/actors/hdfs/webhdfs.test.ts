@@ -40,7 +40,7 @@ const open = (namenodes: readonly string[], user = 'causeway') =>
   new HdfsStore({ namenodes, path: '/lake', user, timeoutMs: 2_000 })
 const fileOf = (path: string, content = 'abc'): DataFile => ({
   ...{ path, parts: [Buffer.from(content)], bytes: content.length },
-  ...{ contentType: 'text/plain', entryId: 'c/0-n' }
+  ...{ entryId: 'c/0-n' }
 })
 const preparedOf = (file: DataFile, preparation: Preparation): PreparedFile => ({ ...file, preparation })
 

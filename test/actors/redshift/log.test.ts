@@ -142,7 +142,6 @@ test('another file at the path does not confirm an entry', async () => {
     path: file?.path ?? '',
     parts: [other],
     bytes: other.length,
-    contentType: 'x',
     entryId: 'other'
   }
   const preparation = await store.prepare(parts, signal)

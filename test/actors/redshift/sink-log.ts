@@ -150,7 +150,6 @@ export class SinkLog {
         path,
         parts: [content],
         bytes: content.length,
-        contentType: 'application/vnd.apache.parquet',
         entryId: entryId(chainName(chain), from, nonce)
       },
       never

@@ -38,7 +38,7 @@ const start = (name: string, ignoreConditions = false) =>
 const open = ({ endpoint }: EmbeddedObjectStore, more: Partial<S3StoreOptions> = {}) =>
   new S3Store({ bucket: 'lake', prefix: '', region, endpoint, pathStyle: true, credentials, ...more })
 const fileOf = (path: string, bytes: number): DataFile => ({
-  ...{ path, parts: [Buffer.alloc(bytes, 7)], bytes, contentType: 'text/plain', entryId: 'c/0-n' }
+  ...{ path, parts: [Buffer.alloc(bytes, 7)], bytes, entryId: 'c/0-n' }
 })
 const answer = (subject: RegExp, code: number, error: string, times = 1) =>
   s3.faults.add({ subject, action: { type: 'answer', code, error }, times })

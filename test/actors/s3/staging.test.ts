@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createClient } from '../../../src/actors/s3/client.ts'
 import { S3Store } from '../../../src/actors/s3/store.ts'
 import type { DataFile, PreparedFile } from '../../../src/actors/store/store.ts'
 import {
@@ -38,7 +40,7 @@ afterAll(async () => {
 })
 
 const fileOf = (path: string, bytes: number): DataFile => ({
-  ...{ path, parts: [Buffer.alloc(bytes - 1, 7), Buffer.from('x')], bytes, contentType: 'text/plain' },
+  ...{ path, parts: [Buffer.alloc(bytes - 1, 7), Buffer.from('x')], bytes },
   entryId: 'c/0-n'
 })
 const prepared = async (file: DataFile): Promise<PreparedFile> => ({
@@ -66,6 +68,20 @@ test('a copy that was made need not be made again, and one without its source is
   await store.publish(file, signal)
   await store.remove(file.path, signal)
   await expect(store.publish(file, signal)).rejects.toMatchObject({ code: 'prepared-gone' })
+})
+
+test('a copy brings its own metadata, and does not need that of its source', async () => {
+  const file = await prepared(fileOf('described.parquet', 10))
+  if (file.preparation.type !== 'rename') throw new Error('not staged')
+  const client = createClient({ region, endpoint: s3.endpoint, pathStyle: true, credentials }, 1)
+  const at = (path: string) => ({ Bucket: 'lake', Key: `road/${path}` })
+  // What versitygw copies when the source is removed after its content was opened.
+  await client.send(new PutObjectCommand({ ...at(file.preparation.temporary), Body: 'without it' }))
+  await store.publish(file, signal)
+  const { ContentType, Metadata } = await client.send(new HeadObjectCommand(at(file.path)))
+  client.destroy()
+  expect(ContentType).toBe('application/vnd.apache.parquet')
+  expect(Metadata).toEqual({ 'causeway-entry': 'c/0-n' })
 })
 
 test('what is staged and cannot be removed is in nobody’s way', async () => {

@@ -42,7 +42,7 @@ async function start(server: string, options: S3WriteOptions) {
 }
 
 const fileOf = (bytes: number): DataFile => ({
-  ...{ path: `data/${bytes}.parquet`, parts: [Buffer.alloc(bytes, 7)], bytes, contentType: 'x/y' },
+  ...{ path: `data/${bytes}.parquet`, parts: [Buffer.alloc(bytes, 7)], bytes },
   entryId: 'c/0-n'
 })
 

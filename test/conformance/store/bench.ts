@@ -58,7 +58,7 @@ export class StoreBench {
 
 export function fileOf(path: string, parts: readonly Buffer[], entryId = `chain/0-${path.length}`): DataFile {
   const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-  return { path, parts, bytes, contentType: 'application/octet-stream', entryId }
+  return { path, parts, bytes, entryId }
 }
 
 /** As another process reads it from the entry. */

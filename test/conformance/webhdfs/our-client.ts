@@ -172,6 +172,6 @@ export function ourClient(subject: () => Subject): void {
 function fileOf(path: string, content: string): DataFile {
   return {
     ...{ path, parts: [Buffer.from(content)], bytes: content.length },
-    ...{ contentType: 'application/octet-stream', entryId: 'chain/0-n' }
+    ...{ entryId: 'chain/0-n' }
   }
 }
