@@ -36,9 +36,18 @@ export const ofStores: Readonly<Record<string, Mutation>> = {
   },
   'a copy without the encryption of its source': {
     file: 'src/actors/s3/staging.ts',
-    find: 'CopySource, ...headers })',
-    replace: 'CopySource })',
+    find: '{ ...headers, ...describing(file), MetadataDirective',
+    replace: '{ ...describing(file), MetadataDirective',
     test: writing('a file of 10 bytes on MinIO is encrypted, in its class, with its tags')
+  },
+  'a copy with the metadata of its source': {
+    file: 'src/actors/s3/staging.ts',
+    find: ", MetadataDirective: 'REPLACE'",
+    replace: '',
+    test: {
+      file: 'test/actors/s3/staging.test.ts',
+      title: 'a copy brings its own metadata, and does not need that of its source'
+    }
   },
   'encryption that a store passes over': {
     file: 'src/actors/s3/writing.ts',
