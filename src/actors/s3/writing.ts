@@ -1,7 +1,7 @@
 import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { S3StorageClass } from '../../config.ts'
 import { Fault } from '../../errors.ts'
-import { contentTypeOf } from '../files/table-file.ts'
+import { contentTypeOf } from '../files/content-type.ts'
 import type { DataFile } from '../store/store.ts'
 import { answerOf } from './faults.ts'
 
